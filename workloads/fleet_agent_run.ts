@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { epochOriginMs, onAbort, patientClock, systemClock } from "../backends/clock.ts";
+import { epochOriginMs, onAbort, systemClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
-import { messageOf, oneLine } from "../backends/error_message.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import type { LoadEnd, RunHeader } from "../metrics/run.ts";
 import type { Accumulator } from "../metrics/summary.ts";
@@ -13,27 +12,24 @@ import { fleetPartOf } from "../metrics/summary_fleet_part.ts";
 import type { Host } from "./command.ts";
 import { type AskingFinder, createAskingFinder } from "./fleet_agent_finder.ts";
 import { LeaderLine } from "./fleet_agent_line.ts";
-import { Outbox } from "./fleet_agent_outbox.ts";
+import { leaveRun, Outbox, reasonOf } from "./fleet_agent_outbox.ts";
 import { type AgentPlan, planShare } from "./fleet_agent_plan.ts";
 import { type AgentTogether, createTogether } from "./fleet_agent_together.ts";
 import type { FleetBus } from "./fleet_bus.ts";
 import { type ClockWatch, watchClock } from "./fleet_clock.ts";
 import {
-  type AgentDone,
   type AgentEnd,
   BEAT_MS,
   type FleetPlan,
   type FleetSecrets,
   type Prepared,
 } from "./fleet_messages.ts";
-import { storeRecords } from "./fleet_records.ts";
 import { secretsShape } from "./fleet_shape_lead.ts";
 import { createUpdateCounters, type UpdateCounters } from "./fleet_update.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
-import { measureRecorded, type RecordedRun } from "./run_recorded.ts";
+import { measureRecorded } from "./run_recorded.ts";
 import { accumulateFor } from "./run_results.ts";
-import { cleanMessage } from "./secret.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** How an agent takes part. */
@@ -57,13 +53,6 @@ export interface AgentRunOptions {
   readonly settings: AgentSettings;
   readonly host: Host;
 }
-
-/** After the measurement an agent tries so many times longer than `lostMs` to tell its results. */
-const DELIVER_TIMES = 2;
-/** After a second Ctrl-C it tries no longer than this. */
-const ABORTED_MS = 3000;
-/** Of a reason that is told to others. */
-const REASON_CHARS = 500;
 
 /** One part of one run. */
 export class AgentRun {
@@ -120,10 +109,9 @@ export class AgentRun {
     const telling = setInterval(() => this.#tell(), BEAT_MS);
     try {
       this.#tell();
-      let measured: RecordedRun | undefined;
       let failure: unknown;
       try {
-        measured = await this.#measure();
+        await this.#measure();
       } catch (error) {
         failure = error;
         if (!this.#stopping.signal.aborted) {
@@ -131,8 +119,8 @@ export class AgentRun {
           this.#leavingCode = error instanceof UserError ? error.exitCode : EXIT.internal;
         }
       }
-      const delivered = await this.#deliver(measured?.failure ?? this.#file?.failure());
-      return this.#exitCode({ measured, failure, delivered });
+      await this.#leaveRun(this.#file?.failure());
+      return this.#exitCode(failure);
     } finally {
       clearInterval(telling);
       for (const one of forget) one();
@@ -142,7 +130,7 @@ export class AgentRun {
     }
   }
 
-  async #measure(): Promise<RecordedRun> {
+  async #measure(): Promise<void> {
     const { folder } = this.#settings;
     const { bench, report } = await this.#prepare();
     const { share, finds, run } = this.#plan;
@@ -157,7 +145,7 @@ export class AgentRun {
       share: { fleet: this.#settings.fleet, run, ...share },
       fromLeader: (ms) => this.#clock.fromLeader(ms),
     });
-    return await measureRecorded(bench, this.#hostOfRun(), {
+    await measureRecorded(bench, this.#hostOfRun(), {
       ...{ folder, keepRecords: false, finder: this.#finder },
       measure: (plan, hooks) => measure(plan, this.#hooksOf(hooks)),
       onHeader: (header) => {
@@ -254,64 +242,29 @@ export class AgentRun {
     this.#outbox.add(`end.${agent}`, message, `end-${agent}-${load}`);
   }
 
-  /** @returns whether all has reached the server of the fleet. */
-  async #deliver(failure: Error | undefined): Promise<boolean> {
-    const { plan: { share: { agent }, collect, lostMs }, file } = {
-      plan: this.#plan,
-      file: this.#file,
-    };
-    const giveUp = new AbortController();
-    const over = () => {
-      giveUp.abort();
-      this.#outbox.giveUp();
-    };
-    // Nobody waits for ever: not for a network that does not come back.
-    const limit = new AbortController();
-    const wait = async (ms: number) => {
-      await patientClock.sleepUntil(patientClock.now() + ms, limit.signal);
-      if (!limit.signal.aborted) over();
-    };
-    void wait(DELIVER_TIMES * lostMs);
-    const forget = onAbort(this.#host.aborted, () => void wait(ABORTED_MS));
-    try {
-      await this.#outbox.settled();
-      let stored: AgentDone["file"];
-      let why = failure === undefined ? undefined : reasonOf(failure);
-      if (collect && file !== undefined && this.#outbox.failure === undefined) {
-        try {
-          stored = await storeRecords(
-            this.#bus,
-            { run: this.#plan.run, agent, path: file.path },
-            { signal: giveUp.signal, onProgress: (text) => this.#host.progress(text) },
-          );
-        } catch (error) {
-          why ??= reasonOf(error);
-        }
-      }
-      const done: AgentDone = {
+  /** Delivers what is left, the record file and the last word. */
+  async #leaveRun(broken: Error | undefined): Promise<void> {
+    const { run, share: { agent }, collect, lostMs } = this.#plan;
+    await leaveRun(this.#bus, this.#outbox, {
+      ...{ run, lostMs, aborted: this.#host.aborted },
+      records: collect ? this.#file?.path : undefined,
+      onProgress: (text) => this.#host.progress(text),
+      done: {
         agent,
-        ...defined({ file: stored, fileFailure: why }),
-        ...defined({ reason: this.#lost ?? this.#leaving, exitCode: this.#leavingCode }),
-      };
-      this.#outbox.add(`done.${agent}`, done, `done-${agent}`);
-      await this.#outbox.settled();
-      return this.#outbox.failure === undefined;
-    } finally {
-      limit.abort();
-      forget();
-    }
+        ...defined({
+          fileFailure: broken === undefined ? undefined : reasonOf(broken),
+          reason: this.#lost ?? this.#leaving,
+          exitCode: this.#leavingCode,
+        }),
+      },
+    });
   }
 
-  #exitCode(
-    { measured, failure, delivered }: {
-      readonly measured: RecordedRun | undefined;
-      readonly failure: unknown;
-      readonly delivered: boolean;
-    },
-  ): number {
+  #exitCode(failure: unknown): number {
     const { host, file, lost } = { host: this.#host, file: this.#file, lost: this.#lost };
+    const delivered = this.#outbox.failure === undefined;
     if (file !== undefined) host.note(`Records: ${file.path}`);
-    const broken = file?.failure() ?? measured?.failure;
+    const broken = file?.failure();
     if (broken !== undefined) {
       host.note(`error: Cannot write the record file ${file?.path}: ${broken.message}`);
     }
@@ -359,11 +312,6 @@ export class AgentRun {
       }),
     );
   }
-}
-
-/** Why something failed, for others: cleaned and short. */
-function reasonOf(error: unknown): string {
-  return oneLine(cleanMessage(messageOf(error)), REASON_CHARS);
 }
 
 function refuseStopped(signal: AbortSignal): void {
