@@ -10,9 +10,14 @@ import { CLIENT_TOLERANCE } from "./check_figures.ts";
 import { checkRun } from "./check_run.ts";
 import { checkScenario, judgeScenario, type ScenarioSummary } from "./check_scenario.ts";
 import { type Answer, answerOf } from "./summary_answer.ts";
-import { createLoadAccumulator, type LoadAccumulator } from "./summary_accumulator.ts";
+import {
+  absorbState,
+  createLoadAccumulator,
+  type LoadAccumulator,
+  stateOf,
+} from "./summary_accumulator.ts";
 import type { ServerScale } from "./load_speed.ts";
-import { LOAD_STATE_SCHEMA, type LoadState, type Mergeable } from "./load_state.ts";
+import type { LoadState } from "./load_state.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import { minimumSamples } from "./stat_quantile.ts";
 import type { CapacitySummary, CurveSummary } from "./capacity_result.ts";
@@ -21,7 +26,6 @@ import type { SessionEnd } from "./run_replay.ts";
 import { checkRepeats, type RepeatedLoad, summarizeRepeats } from "./summary_repeats.ts";
 import type { Limit } from "./limit.ts";
 import { LEAST_SLICE_MS, SLICE_MS } from "./summary_slices.ts";
-import { reading } from "./state_read.ts";
 import { summarizeCapacity } from "./capacity_summary.ts";
 import { summarizeCurve } from "./capacity_curve.ts";
 import { searchedLevel, withSearched } from "./summary_searched.ts";
@@ -231,15 +235,15 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
   };
   const feedSession = (into: readonly LoadAccumulator[], session: SessionEnd) =>
     into[session.load]?.session(session);
-  const partsOf = (load: number): Mergeable => {
+  const loadOf = (load: number): LoadAccumulator => {
     if (loads === undefined) {
       throw new TypeError('Cannot add up results of several machines: values are not "histogram"');
     }
-    const parts = loads[load]?.parts;
-    if (parts === undefined) {
+    const found = loads[load];
+    if (found === undefined) {
       throw new TypeError(`Cannot add results of load ${load}: there is none`);
     }
-    return parts;
+    return found;
   };
   return {
     plan(plan) {
@@ -266,22 +270,11 @@ export function createAccumulator(header: RunHeader, options: SummaryOptions = {
     end: (end) => void ends.push(end),
     unread: () => void unread++,
     state(load) {
-      const parts = partsOf(load);
+      const found = loadOf(load);
       moveKept(loads!, Infinity);
-      return {
-        schema: LOAD_STATE_SCHEMA,
-        load,
-        parts: parts.state() as LoadState["parts"],
-      };
+      return stateOf(found, load);
     },
-    absorb({ schema, load, parts }) {
-      if (schema !== LOAD_STATE_SCHEMA) {
-        throw new TypeError(`Cannot add results of another version than ${LOAD_STATE_SCHEMA}`);
-      }
-      const own = partsOf(load);
-      const add = reading(`Cannot add results of load ${load + 1}`, () => own.merger(parts));
-      add();
-    },
+    absorb: (state) => absorbState(loadOf(state.load), state),
     summary() {
       let full = loads;
       if (full === undefined) {

@@ -16,7 +16,7 @@ import { summarizeGpu } from "./summary_gpu.ts";
 import { summarizeServer } from "./summary_server.ts";
 import { judgeLimits } from "./check_limit.ts";
 import type { Limit } from "./limit.ts";
-import type { Mergeable } from "./load_state.ts";
+import { LOAD_STATE_SCHEMA, type LoadState, type Mergeable } from "./load_state.ts";
 import type { LoadSummary } from "./load_summary.ts";
 import type { Metric } from "./metric.ts";
 import { emptyFold, failureFold, outcomeFold } from "./summary_outcomes.ts";
@@ -27,7 +27,7 @@ import { type LoadEnd, type LoadPlan, type RunHeader, WARM_UP_PROMPT } from "./r
 import type { SessionEnd } from "./run_replay.ts";
 import { meetsLimit, meetsSlo, type Slo } from "./summary_slo.ts";
 import { isWork, sentTokens } from "./record_streaming.ts";
-import { mergeAll, mergeEach, most, same, sums } from "./state_read.ts";
+import { mergeAll, mergeEach, most, reading, same, sums } from "./state_read.ts";
 import { generatedFold } from "./summary_generated.ts";
 import type { ServerScale } from "./load_speed.ts";
 import { loadEconomy, overallSpeedFold, userSpeed } from "./summary_speed.ts";
@@ -96,6 +96,37 @@ export interface LoadAccumulator {
   summary(
     options: { readonly end: LoadEnd | undefined; readonly percentiles: readonly number[] },
   ): LoadSummary;
+}
+
+/** What such an accumulator has seen of a load. @throws {TypeError} where values are not kept as histograms. */
+export function stateOf({ parts }: LoadAccumulator, load: number): LoadState {
+  return {
+    ...{ schema: LOAD_STATE_SCHEMA, load },
+    parts: mergeable(parts).state() as LoadState["parts"],
+  };
+}
+
+/**
+ * Adds what another one has seen of the same load.
+ *
+ * @throws {TypeError} for anything else: then nothing was added.
+ */
+export function absorbState(
+  { parts: own }: LoadAccumulator,
+  { schema, load, parts }: LoadState,
+): void {
+  if (schema !== LOAD_STATE_SCHEMA) {
+    throw new TypeError(`Cannot add results of another version than ${LOAD_STATE_SCHEMA}`);
+  }
+  const merger = mergeable(own);
+  reading(`Cannot add results of load ${load + 1}`, () => merger.merger(parts))();
+}
+
+function mergeable(parts: Mergeable | undefined): Mergeable {
+  if (parts === undefined) {
+    throw new TypeError('Cannot add up results of several machines: values are not "histogram"');
+  }
+  return parts;
 }
 
 /** Starts a load. Warm-up, cancelled and dropped requests are only counted. */

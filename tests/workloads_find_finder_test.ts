@@ -2,6 +2,10 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createFinder } from "../workloads/find_finder.ts";
 import { planFind } from "../workloads/find_plan.ts";
 import type { BenchPlan } from "../workloads/bench_plan.ts";
+import { createAccumulator } from "../metrics/summary.ts";
+import type { LoadPlan } from "../metrics/run.ts";
+import { createRecord } from "./support/create_record.ts";
+import { createHeader } from "./support/create_run.ts";
 import { dippedEngine, noisyEngine, queueEngine } from "./support/simulated_queue.ts";
 import { searchSimulated } from "./support/simulated_search.ts";
 
@@ -71,4 +75,54 @@ Deno.test("a search by rate of sessions that wait for their answers is refused",
     message = (error as Error).message;
   }
   assertStringIncludes(message, "use concurrency");
+});
+
+Deno.test("a finder of a fleet judges what its agents tell as what it sees itself", () => {
+  const told = [true, false].map((together) => {
+    const asked = planFind({ slo: "ttft:p95<500", find: "rate" })!;
+    const lines: string[] = [];
+    const finder = createFinder({
+      ...{ asked, note: (line) => lines.push(line) },
+      // A state of other slices would be refused.
+      sliceMs: 500,
+      plan: {
+        ...{ loads: [{ kind: "open", ratePerSec: 1 }], stops: [{}], warmups: ["short"] },
+      } as unknown as BenchPlan,
+    });
+    const fleet = { name: "f", run: "r", agents: [] };
+    const find = finder.begin(100);
+    const header = createHeader({ find, ...(together ? { fleet } : {}) });
+    finder.open(header);
+    for (let load = 0; load < 3; load++) {
+      const { probe } = finder.next()!;
+      const plan: LoadPlan = { label: `${probe}`, kind: "open", ratePerSec: probe!, probe: probe! };
+      const records = Array.from({ length: 400 }, (_, index) => {
+        const sentMs = index * 1000 / probe!;
+        const ttft = (load < 2 ? 100 : 400) + 200 * ((index * 37) % 100) / 100;
+        const ticks = [[sentMs + ttft, 1], [sentMs + ttft + 10, 2]] as const;
+        return createRecord({ load, index, sentMs, ticks });
+      });
+      finder.plan(plan);
+      if (!together) { for (const record of records) finder.see(record); }
+      for (let agent = 0; together && agent < 3; agent++) {
+        const part = { fleet: "f", run: "r", agent, agents: 3 };
+        const own = createAccumulator({ ...createHeader({ find }), part }, {
+          ...{ values: "histogram", sliceMs: 500 },
+        });
+        for (let i = 0; i <= load; i++) own.plan(plan);
+        for (const record of records) if (record.index % 3 === agent) own.add(record);
+        finder.absorb!(JSON.parse(JSON.stringify(own.state(load))));
+      }
+      const durationMs = records.at(-1)!.endMs!;
+      finder.end({
+        ...{ load, durationMs, rampEndMs: 0, sendingEndMs: records.at(-1)!.sentMs! },
+        interrupted: false,
+      });
+    }
+    return lines.map((line) => line.replace(/\d+(\.\d+)?( ms| s|%| %)/g, "…"));
+  });
+  assertEquals(told[0], told[1]);
+  assertEquals(told[0]!.slice(-3).map((line) => line.split(": ")[1]!.split(" is ")[1]), [
+    ...["kept", "kept", "broken"],
+  ]);
 });

@@ -18,7 +18,11 @@ import type { LoadState } from "../metrics/load_state.ts";
 import type { LoadSummary } from "../metrics/load_summary.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { RunFind } from "../metrics/run_find.ts";
-import { createLoadAccumulator, type LoadAccumulator } from "../metrics/summary_accumulator.ts";
+import {
+  absorbState,
+  createLoadAccumulator,
+  type LoadAccumulator,
+} from "../metrics/summary_accumulator.ts";
 import { withSearched } from "../metrics/summary_searched.ts";
 import type { Slo } from "../metrics/summary_slo.ts";
 import type { BenchPlan } from "./bench_plan.ts";
@@ -126,8 +130,8 @@ class Finder implements DecidingFinder {
   }
 
   /** @throws {TypeError} for what cannot be added. */
-  absorb({ parts }: LoadState): void {
-    this.#accumulator?.parts?.merger(parts)();
+  absorb(state: LoadState): void {
+    if (this.#accumulator !== undefined) absorbState(this.#accumulator, state);
   }
 
   whyStop(live: Parameters<LoadFinder["whyStop"]>[0]): string | undefined {
