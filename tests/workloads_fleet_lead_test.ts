@@ -46,7 +46,7 @@ interface Staged {
 }
 
 function stage(header: RunHeader = twoLoads()): Staged {
-  const clock = new FakeClock();
+  const clock = new FakeClock({ io: false });
   const server = new MemoryServer(clock);
   const [stop, abort] = [new AbortController(), new AbortController()];
   const leader = server.connect();
@@ -189,7 +189,7 @@ Deno.test("an agent that dies in the middle of a load is told of, and ends the r
     staged.lead(),
   ]));
   const lost = staged.notes.find((line) => line.includes("is lost"));
-  assertStringIncludes(lost ?? "", "agent 1 (n1) is lost: nothing was heard of it for 5 seconds");
+  assertStringIncludes(lost ?? "", "Agent 1 (n1) is lost: nothing was heard of it for 5 seconds");
   const { parts } = run.ends[0]!.fleet!;
   assertEquals(parts[0]?.lost, undefined);
   const { atMs, counted } = parts[1]!.lost!;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../backends/clock.ts";
+import { type Clock, nextTurn } from "../../backends/clock.ts";
 
 interface Sleeper {
   readonly atMs: number;
@@ -14,6 +14,12 @@ interface Sleeper {
 export class FakeClock implements Clock {
   #nowMs = 0;
   #sleepers: Sleeper[] = [];
+  readonly #turn: () => Promise<void>;
+
+  /** @param io the work also waits for sockets or files; without them a step takes no time at all. */
+  constructor({ io = true }: { readonly io?: boolean } = {}) {
+    this.#turn = io ? () => new Promise((resolve) => setTimeout(resolve, 0)) : nextTurn;
+  }
 
   now(): number {
     return this.#nowMs;
@@ -42,7 +48,7 @@ export class FakeClock implements Clock {
     // Failures surface from `done` below, not as an unhandled rejection on the way.
     done.catch(() => {});
     for (;;) {
-      await quiet();
+      await this.#quiet();
       if (settled) return await done;
       const dueMs = Math.min(...this.#sleepers.map(({ atMs }) => atMs));
       if (dueMs === Infinity) {
@@ -52,9 +58,9 @@ export class FakeClock implements Clock {
       for (const sleeper of this.#sleepers.filter(({ atMs }) => atMs === dueMs)) sleeper.wake();
     }
   }
-}
 
-/** Lets every promise that can go on go on. */
-async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  /** Lets every promise that can go on go on. */
+  async #quiet(): Promise<void> {
+    for (let turn = 0; turn < 3; turn++) await this.#turn();
+  }
 }
