@@ -31,6 +31,9 @@ async function runWith(
 const NEEDS: readonly { readonly command: string; readonly flags: readonly string[] }[] = [
   { command: "bench", flags: ["--allow-net", "--allow-read", "--allow-write"] },
   { command: "bench --no-save", flags: ["--allow-net", "--allow-read"] },
+  // Run in tests/workloads_command_bench_fleet_test.ts, over a NATS server.
+  { command: "bench --fleet", flags: ["--allow-net", "--allow-read", "--allow-write"] },
+  { command: "agent", flags: ["--allow-net", "--allow-read", "--allow-write"] },
   { command: "report", flags: ["--allow-read"] },
   { command: "compare", flags: ["--allow-read"] },
   { command: "frontier", flags: ["--allow-read"] },
