@@ -8,28 +8,9 @@ import type { Host } from "../workloads/command.ts";
 import { joinFleet } from "../workloads/fleet_agent.ts";
 import { readRecordFile } from "../workloads/record_file.ts";
 import { EXIT, UserError } from "../workloads/user_error.ts";
+import { agentHost, QUIET_PLAN } from "./support/agent_host.ts";
 import { MemoryServer } from "./support/memory_bus.ts";
 import { type Script, ScriptedLeader } from "./support/scripted_leader.ts";
-
-const QUIET = {
-  ...{ witness: false, gpu: "off", serverMetrics: "off", noCalibration: true, seed: 1, salt: "s" },
-  ...{ transport: "fetch", workers: 0, outputTokens: "4", dataset: "synthetic", inputTokens: "8" },
-  ...{ warmup: 0 },
-};
-
-/** A host that keeps what it is told, and whose Ctrl-C a test presses. */
-function testHost(): Host & { readonly notes: string[]; readonly abort: () => void } {
-  const [first, second] = [new AbortController(), new AbortController()];
-  const notes: string[] = [];
-  return {
-    ...{ print() {}, progress() {}, stdoutIsTerminal: false, color: false, columns: 100 },
-    note: (line) => void notes.push(line),
-    ...{ interrupted: first.signal, aborted: second.signal, commandLine: ["agent"] },
-    interrupt: () => first.abort(),
-    abort: () => second.abort(),
-    notes,
-  };
-}
 
 /** A leader, a server and some agents; all end with the test. */
 async function withFleet(
@@ -50,13 +31,13 @@ async function withFleet(
   const leader = new ScriptedLeader(server.connect(), {
     ...{ agents: 1, urls: [sim.url], beatMs: 50, leadMs: 150 },
     ...script,
-    options: { ...QUIET, ...script.options },
+    options: { ...QUIET_PLAN, ...script.options },
   });
   await leader.begin();
   try {
     await use({
       ...{ leader, server, folder },
-      join(name, host = testHost()) {
+      join(name, host = agentHost()) {
         const bus = server.connect();
         return { code: joinFleet(bus, { fleet: "f", folder: `${folder}/${name}` }, host), bus };
       },
@@ -130,7 +111,7 @@ Deno.test("users of two agents draw on one count, which comes out exactly", asyn
 
 Deno.test("an agent whose leader falls silent sends no more, keeps its file, and exits with 6", async () => {
   await withFleet({ options: LONG, plan: { lostMs: 700 } }, async ({ leader, folder, join }) => {
-    const host = testHost();
+    const host = agentHost();
     const { code } = join("a", host);
     await leader.until(() => leader.updates.some(({ completed }) => completed > 0));
     leader.silent = true;
@@ -176,7 +157,7 @@ Deno.test("an agent that is cut off for longer tells its results when the networ
 
 Deno.test("an agent that stays cut off ends all the same, and its file has everything", async () => {
   await withFleet({ options: LONG, plan: { lostMs: 400 } }, async ({ leader, folder, join }) => {
-    const host = testHost();
+    const host = agentHost();
     const { code, bus } = join("a", host);
     await leader.until(() => leader.updates.some(({ completed }) => completed > 0));
     bus.link(false);
@@ -190,7 +171,7 @@ Deno.test("an agent that stays cut off ends all the same, and its file has every
 
 Deno.test("Ctrl-C at an agent is told at once, and what was in flight is in the results", async () => {
   await withFleet({ options: LONG }, async ({ leader, folder, join }) => {
-    const host = testHost();
+    const host = agentHost();
     const { code } = join("a", host);
     await leader.until(() => leader.updates.some(({ completed }) => completed > 0));
     host.interrupt();
@@ -214,7 +195,7 @@ Deno.test("an agent obeys: stop, stop at once, over, and that it is lost", async
     // Answers that would take a minute are cancelled.
     const options = "abort" in change ? { ...LONG, grace: 60, outputTokens: "60000" } : LONG;
     await withFleet({ options }, async ({ leader, join }) => {
-      const host = testHost();
+      const host = agentHost();
       const joined = join("a", host);
       await leader.until(() => leader.beat.load === 0);
       await leader.until(() => leader.updates.some(({ sent }) => sent > 0));
@@ -295,10 +276,10 @@ Deno.test("a leader of another version refuses, and nothing is waited for", asyn
 
 Deno.test("where nobody leads, an agent waits as long as it was told, or until Ctrl-C", async () => {
   const server = new MemoryServer(systemClock);
-  const late = () => joinFleet(server.connect(), { fleet: "f", waitMs: 300 }, testHost());
+  const late = () => joinFleet(server.connect(), { fleet: "f", waitMs: 300 }, agentHost());
   const error = await assertRejects(late, UserError, "there was none within 0.3 s (--wait)");
   assertEquals(error.exitCode, EXIT.unreachable);
-  const host = testHost();
+  const host = agentHost();
   const waiting = joinFleet(server.connect(), { fleet: "f" }, host);
   host.interrupt();
   assertEquals(await waiting, EXIT.interrupted);

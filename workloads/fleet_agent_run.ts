@@ -141,9 +141,12 @@ export class AgentRun {
       });
     }
     this.#together = createTogether({
-      ...{ line: this.#line, now: this.#now, stopping: signal },
+      ...{ line: this.#line, clock: systemClock, originMs: epochOriginMs, stopping: signal },
       share: { fleet: this.#settings.fleet, run, ...share },
-      fromLeader: (ms) => this.#clock.fromLeader(ms),
+      fromLeader: (ms) => {
+        const atMs = this.#clock.fromLeader(ms);
+        return atMs === undefined ? undefined : atMs - this.#originMs;
+      },
     });
     await measureRecorded(bench, this.#hostOfRun(), {
       ...{ folder, keepRecords: false, finder: this.#finder },

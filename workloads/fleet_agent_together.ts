@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../backends/clock.ts";
 import type { RunPart } from "../metrics/run_fleet.ts";
 import type { LeasedPortion } from "./agent_share.ts";
 import type { LeaderLine } from "./fleet_agent_line.ts";
@@ -17,10 +18,12 @@ const POINTS: readonly Ready["point"][] = ["quiet", "reset", "begin"];
 export interface AgentTogetherOptions {
   readonly line: LeaderLine;
   readonly share: RunPart;
-  /** A time of the leader's by this client's clock, ms since the epoch. */
+  /** A time of the leader's by {@linkcode AgentTogetherOptions.clock}; absent = the clocks were not compared. */
   readonly fromLeader: (leaderMs: number) => number | undefined;
-  /** This client's clock, ms since the epoch. */
-  readonly now: () => number;
+  /** Monotonic, ms. */
+  readonly clock: Pick<Clock, "now">;
+  /** Ms since the epoch at which the clock read 0, by the time of day as it is now. */
+  readonly originMs: () => number;
   /** The run is to stop. */
   readonly stopping: AbortSignal;
 }
@@ -33,7 +36,7 @@ export interface AgentTogether extends Together {
 
 /** Makes it. */
 export function createTogether(
-  { line, share, fromLeader, now, stopping }: AgentTogetherOptions,
+  { line, share, fromLeader, clock, originMs, stopping }: AgentTogetherOptions,
 ): AgentTogether {
   const { agent } = share;
   const late = new Map<number, number>();
@@ -57,8 +60,9 @@ export function createTogether(
       if (begun === undefined || begun === "skip") return undefined;
       const startMs = fromLeader(begun);
       if (startMs === undefined) return undefined;
-      late.set(load, Math.max(0, now() - startMs));
-      return startMs;
+      late.set(load, Math.max(0, clock.now() - startMs));
+      // The time of day may have been set since the run began; the instant is not moved by that.
+      return originMs() + startMs;
     },
     async lease(load, { want, limit }): Promise<LeasedPortion | undefined> {
       const answer = await line.ask<LeaseAnswer>("lease", {
