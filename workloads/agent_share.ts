@@ -53,6 +53,11 @@ export function portionSize(
   return Math.min(want, Math.max(Math.min(1, left), Math.floor(left / (2 * agents))));
 }
 
+/** A machine's share of what only machines with users take: there may be fewer users than machines. */
+export function shareOfUsers(users: number, { agent, agents }: AgentShare): AgentShare {
+  return { agent, agents: Math.min(agents, users) };
+}
+
 /** The number of a thread, and of all threads, in a load that several machines send. */
 export function threadOfAll(
   { worker, workers }: { readonly worker: number; readonly workers: number },

@@ -5,7 +5,7 @@
  * @module
  */
 import { systemClock } from "../backends/clock.ts";
-import { type AgentShare, type LeasedPortion, partOfUsers } from "./agent_share.ts";
+import { type AgentShare, type LeasedPortion, partOfUsers, shareOfUsers } from "./agent_share.ts";
 import type { ClosedLoad, Load, Stop } from "./load.ts";
 import type { RequestNumbers } from "./load_messages.ts";
 import { requestLimit } from "./load_sequence.ts";
@@ -64,9 +64,10 @@ export function numbersOf(
 ): { readonly numbers?: RequestNumbers; readonly lease?: Lease } {
   if (share === undefined || load.kind !== "closed") return {};
   if (!drawsOnCount(load, stop, poolSize)) return {};
-  // Only machines with users send.
-  const step = Math.min(share.agents, load.users);
-  if (ask === undefined) return { numbers: { kind: "dealt", first: share.agent, step } };
+  if (ask === undefined) {
+    const { agent: first, agents: step } = shareOfUsers(load.users, share);
+    return { numbers: { kind: "dealt", first, step } };
+  }
   const limit = requestLimit(stop, poolSize);
   const reserved = reservedOf(load, limit);
   const lease = new Lease({

@@ -10,7 +10,7 @@ import type { RecordDraft, RequestRecord, TokenCount } from "../backends/record.
 import type { Exchange } from "../backends/transport.ts";
 import type { LoadEnd } from "../metrics/run.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
-import { type AgentShare, partOfUsers } from "./agent_share.ts";
+import { type AgentShare, partOfUsers, shareOfUsers } from "./agent_share.ts";
 import type { LoadPlace } from "./bench_order.ts";
 import type { ReplayLoad, Stop } from "./load.ts";
 import type { AskForPortion } from "./load_lease.ts";
@@ -226,7 +226,9 @@ class Job implements ReplayJob, OrderSource {
       ? undefined
       : new LeasedTurns({
         ...{ ask, limit: stop.requests, slots: partOfUsers(slots, share) },
-        usable: repeats ? Infinity : countOwnTurns(sessions, dealt),
+        usable: repeats
+          ? Infinity
+          : countOwnTurns(sessions, { ...dealt, share: shareOfUsers(slots, share) }),
         onChange: () => {
           this.failure ??= allowance?.failure;
           conductor.allowanceChanged();

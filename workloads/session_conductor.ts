@@ -10,7 +10,7 @@
 import { createRandom } from "../backends/random.ts";
 import type { SessionEnd } from "../metrics/run_replay.ts";
 import { DueQueue } from "./due_queue.ts";
-import { type AgentShare, isOwn, WHOLE } from "./agent_share.ts";
+import { type AgentShare, isOwn, shareOfUsers, WHOLE } from "./agent_share.ts";
 import { type QueueOptions, sessionQueue } from "./session_queue.ts";
 import {
   dependentsOf,
@@ -92,8 +92,9 @@ export class SessionConductor implements TurnSource {
   constructor(sessions: readonly TraceSession[], options: ConductorOptions) {
     this.#options = options;
     this.#share = options.share ?? WHOLE;
-    this.#queue = sessionQueue(sessions, options);
     const { slots, rampUpMs = 0, sessionStart } = options;
+    // Only machines with slots have sessions.
+    this.#queue = sessionQueue(sessions, { ...options, share: shareOfUsers(slots, this.#share) });
     const starts = createRandom(options.seed, `session-start:${options.load}`);
     for (let slot = 0; slot < slots; slot++) {
       const share = sessionStart === undefined ? 0 : sessionStart * starts.next();

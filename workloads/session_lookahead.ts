@@ -74,6 +74,8 @@ export class Lookahead {
 
   /** Makes what is due at the start of the load; resolves when that is made. */
   prepare(): Promise<void> {
+    // It was known before that nothing is left to send.
+    if (this.#finished) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onQuiet = resolve;
       this.pump();

@@ -10,7 +10,11 @@ import { type LeasedPortion, portionSize } from "../../workloads/agent_share.ts"
 import { type BenchOptions, measureBench } from "../../workloads/run_bench.ts";
 import type { MeasureHooks } from "../../workloads/run_hooks.ts";
 import type { Together } from "../../workloads/run_together.ts";
-import { type CompletionsServer, startCompletionsServer } from "./completions_server.ts";
+import {
+  type CompletionsServer,
+  type CompletionsServerOptions,
+  startCompletionsServer,
+} from "./completions_server.ts";
 
 /** What else a fleet of a test does. */
 export interface TogetherOptions {
@@ -129,8 +133,11 @@ export function takeBodies({ bodies }: CompletionsServer): readonly string[] {
 }
 
 /** Lends a server. */
-export async function withServer(use: (server: CompletionsServer) => Promise<void>): Promise<void> {
-  const server = startCompletionsServer();
+export async function withServer(
+  use: (server: CompletionsServer) => Promise<void>,
+  options: CompletionsServerOptions = {},
+): Promise<void> {
+  const server = startCompletionsServer(options);
   try {
     await use(server);
   } finally {
