@@ -1,13 +1,18 @@
 /** Several machines that send one workload: the same as one machine does. */
-import { assert, assertEquals } from "@std/assert";
-import type { BenchOptions } from "../workloads/run_bench.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Run } from "../metrics/run.ts";
+import { type BenchOptions, measureBench } from "../workloads/run_bench.ts";
+import type { Together } from "../workloads/run_together.ts";
+import { UserError } from "../workloads/user_error.ts";
 import {
   FLEETS,
   plannedOf,
+  QUICK,
   recordsOf,
   sameOf,
   sendTogether,
   takeBodies,
+  togetherOf,
   withServer,
 } from "./support/together.ts";
 
@@ -54,11 +59,11 @@ const CLOSED: Readonly<Record<string, BenchOptions>> = {
 };
 
 for (const [name, options] of Object.entries(CLOSED)) {
-  Deno.test(`users on 1, 2, 4 and 8 machines send exactly their count: ${name}`, async () => {
+  Deno.test(`users on several machines send exactly their count: ${name}`, async () => {
     await withServer(async (server) => {
       const { runs: alone } = await sendTogether(server.url, 0, options);
       const users = (load: number) => alone[0]!.header.loads[load]!.users!;
-      for (const agents of [1, ...FLEETS]) {
+      for (const agents of [2, 8]) {
         const { runs } = await sendTogether(server.url, agents, options);
         for (const load of alone[0]!.header.loads.keys()) {
           const records = recordsOf(runs).filter((one) => one.load === load);
@@ -190,5 +195,72 @@ Deno.test("each machine of a schedule warms up, however few are in flight", asyn
       warmup: undefined!,
     });
     for (const run of runs) assert(recordsOf([run], "warmup").length > 0);
+  });
+});
+
+/** The other machine of two never comes. */
+async function sendAlone(
+  url: string,
+  stops: (signal: AbortController) => Partial<Together>,
+): Promise<Run> {
+  const stop = new AbortController();
+  const [one] = togetherOf(1).all;
+  const together = { ...one!, share: { ...one!.share, agents: 2 }, ...stops(stop) };
+  return await measureBench(url, { ...QUICK, concurrency: [4], requests: 20 }, {
+    stopSignal: stop.signal,
+    together,
+  });
+}
+
+Deno.test("a machine that waits for others obeys Ctrl-C", async () => {
+  await withServer(async (server) => {
+    for (const point of ["meet", "begin"] as const) {
+      const run = sendAlone(server.url, (stop) => ({
+        [point](load: number, ...rest: unknown[]) {
+          assertEquals(load, 0);
+          const signal = rest.at(-1) as AbortSignal;
+          setTimeout(() => stop.abort(), 20);
+          return new Promise((resolve) =>
+            signal.addEventListener("abort", () => resolve(undefined))
+          );
+        },
+      }));
+      const { exitCode } = await assertRejects(() => run, UserError, "Interrupted before anything");
+      assertEquals(exitCode, 130);
+    }
+  });
+});
+
+Deno.test("users who wait for a portion obey Ctrl-C, and end when there is none", async () => {
+  await withServer(async (server) => {
+    const stopped = await sendAlone(server.url, (stop) => ({
+      lease() {
+        setTimeout(() => stop.abort(), 250);
+        return new Promise(() => {});
+      },
+    }));
+    // First requests need no portion.
+    assertEquals(stopped.records.map(({ user }) => user).toSorted(), [0, 2]);
+    assertEquals(stopped.ends.map(({ interrupted }) => interrupted), [true]);
+
+    const over = await sendAlone(server.url, () => ({ lease: () => Promise.resolve(undefined) }));
+    assertEquals(over.records.length, 2);
+    assertEquals(over.ends.map(({ interrupted }) => interrupted), [false]);
+
+    await assertRejects(
+      () => sendAlone(server.url, () => ({ lease: () => Promise.reject(new Error("gone")) })),
+      Error,
+      "gone",
+    );
+  });
+});
+
+Deno.test("threads without users do not end the full load", async () => {
+  await withServer(async (server) => {
+    for (const [agents, users] of [[0, 1], [2, 2]] as const) {
+      const options = { concurrency: [users], requests: 9, workers: 2 };
+      const { runs } = await sendTogether(server.url, agents, options);
+      assert(runs.every(({ ends }) => ends[0]!.sendingEndMs > 0));
+    }
   });
 });

@@ -39,20 +39,6 @@ export function partOfUsers(users: number, { agent, agents }: AgentShare): numbe
   return Math.max(0, Math.ceil((users - agent) / agents));
 }
 
-/**
- * How large a portion of what is left may be: as asked, but at the end ever less, so that all machines run
- * out at about the same time.
- */
-export function portionSize(
-  { left, want, agents }: {
-    readonly left: number;
-    readonly want: number;
-    readonly agents: number;
-  },
-): number {
-  return Math.min(want, Math.max(Math.min(1, left), Math.floor(left / (2 * agents))));
-}
-
 /** A machine's share of what only machines with users take: there may be fewer users than machines. */
 export function shareOfUsers(users: number, { agent, agents }: AgentShare): AgentShare {
   return { agent, agents: Math.min(agents, users) };

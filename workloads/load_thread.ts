@@ -11,6 +11,7 @@ import { MAX_ANSWER_BYTES } from "../backends/limits.ts";
 import type { Protocol, WireRequest } from "../backends/protocol.ts";
 import type { Transport, TransportOptions } from "../backends/transport.ts";
 import type { Ticker } from "../backends/ticker.ts";
+import { partOfUsers } from "./agent_share.ts";
 import { hasInstants } from "./load.ts";
 import { arrivalTimes } from "./load_arrival.ts";
 import {
@@ -174,9 +175,15 @@ export function createLoadThread(
     originMs = message.startEpochMs - epochOriginMs();
     const { requestHeader } = message;
     // With a header of its own, none is the one that is made ahead.
-    if (share.load.kind === "closed" && share.workers === 1 && requestHeader === undefined) {
+    const { agents = 1 } = share;
+    if (share.load.kind === "closed" && share.workers === agents && requestHeader === undefined) {
       // Users who start at once do not wait for each other's requests to be encoded.
-      const first = wires.makeAhead(message.poolOffset % wires.length, share.load.users);
+      const agent = share.worker;
+      const first = wires.makeAhead(
+        (message.poolOffset + agent) % wires.length,
+        partOfUsers(share.load.users, { agent, agents }),
+        agents,
+      );
       await transport.ready?.(first);
     }
     const { load } = share;

@@ -238,7 +238,7 @@ async function runJob(
     return {
       startEpochMs,
       rampEndMs: Math.max(...all.map(({ end }) => end.rampEndMs)),
-      sendingEndMs: sendingEnd(load, all.map(({ end }) => end.sendingEndMs)),
+      sendingEndMs: sendingEnd(load, all.filter((_, i) => hasWork(load, places[i]!))),
       lag: worstLag(all.map(({ lag }) => lag)),
       usage: busiestUsage(all.flatMap(({ usage }) => usage ?? [])),
     };
@@ -269,17 +269,27 @@ function deskOf(
   });
 }
 
+/** Number of a thread, and how many there are on all machines. */
+type ThreadPlace = ReturnType<typeof threadOfAll>;
+
 /**
  * Connections to open before the load begins: where users start all at once, connecting would delay
  * each other's departures. Not where they start one after the other, since some servers lend a thread
  * to each open connection, idle or not.
  */
-function connectionsOf(load: Load, { worker, workers }: ReturnType<typeof threadOfAll>): number {
+function connectionsOf(load: Load, { worker, workers }: ThreadPlace): number {
   if (load.kind === "open" || (load.rampUpMs ?? 0) > 0) return 0;
   return Math.ceil((load.users - worker) / workers);
 }
 
+/** A thread without users is never short of work. */
+function hasWork(load: Load, { worker }: ThreadPlace): boolean {
+  return load.kind !== "closed" || worker < load.users;
+}
+
 /** Closed: the first user without work ends the full load; else the last departure does. */
-function sendingEnd(load: Load, endsMs: readonly number[]): number {
+function sendingEnd(load: Load, ends: readonly { readonly end: ShareEnd }[]): number {
+  if (ends.length === 0) return 0;
+  const endsMs = ends.map(({ end }) => end.sendingEndMs);
   return load.kind === "closed" ? Math.min(...endsMs) : Math.max(...endsMs);
 }

@@ -125,17 +125,17 @@ export class WirePool {
   }
 
   /**
-   * Makes some requests ahead, from a position on and around the end: {@linkcode at} gives them out, each
-   * once. Those of an earlier call are forgotten.
+   * Makes some requests ahead, every `step`th from a position on and around the end: {@linkcode at} gives
+   * them out, each once. Those of an earlier call are forgotten.
    */
-  makeAhead(from: number, count: number): readonly WireRequest[] {
+  makeAhead(from: number, count: number, step: number = 1): readonly WireRequest[] {
     this.#ahead.clear();
     const { length } = this;
     const made = Array.from(
       { length: Math.min(count, length) },
-      (_, i) => this.at((from + i) % length),
+      (_, i) => this.at((from + step * i) % length),
     );
-    made.forEach((wire, i) => this.#ahead.set((from + i) % length, wire));
+    made.forEach((wire, i) => this.#ahead.set((from + step * i) % length, wire));
     return made;
   }
 

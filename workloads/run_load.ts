@@ -123,7 +123,8 @@ export async function measureLoad(running: Running, part: LoadPart): Promise<Loa
       interrupted: hooks.stopSignal.aborted,
       ...defined({ serverLost: answers.lost, cutShort }),
       ...("absent" in shown ? { witnessAbsent: withoutSecrets(shown.absent) } : { witness: shown }),
-      client,
+      // How busy a machine was says nothing where it sent nothing.
+      ...(together !== undefined && answers.lastEndMs === 0 ? {} : { client }),
       ...defined({ gpu, scrapes }),
     };
   } finally {

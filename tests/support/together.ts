@@ -6,7 +6,8 @@
 import { epochOriginMs, systemClock } from "../../backends/clock.ts";
 import type { RequestRecord } from "../../backends/record.ts";
 import type { Run } from "../../metrics/run.ts";
-import { type LeasedPortion, portionSize } from "../../workloads/agent_share.ts";
+import type { LeasedPortion } from "../../workloads/agent_share.ts";
+import { LeaseBook } from "../../workloads/fleet_lead_lease.ts";
 import { type BenchOptions, measureBench } from "../../workloads/run_bench.ts";
 import type { MeasureHooks } from "../../workloads/run_hooks.ts";
 import type { Together } from "../../workloads/run_together.ts";
@@ -51,7 +52,8 @@ export function togetherOf(
     signal.addEventListener("abort", () => over.resolve(NaN));
     return over.promise;
   };
-  const next = new Map<number, number>();
+  const books = new Map<number, LeaseBook>();
+  let questions = 0;
   const all = Array.from({ length: agents }, (_, agent): Together => ({
     share: { fleet: "test", run: "run", agent, agents },
     async meet(load, point, signal) {
@@ -63,18 +65,18 @@ export function togetherOf(
     },
     async lease(load, { want, limit }) {
       await onLease?.(load, agent);
-      const from = next.get(load) ?? 0;
-      const count = portionSize({ left: limit - from, want, agents });
-      if (count === 0) return undefined;
-      next.set(load, from + count);
-      log.leased.push({ load, agent, from, count });
-      return { from, count };
+      const book = books.get(load) ?? new LeaseBook(agents);
+      books.set(load, book);
+      const answer = book.answer({ agent, load, want, limit, number: questions++ });
+      if (answer?.portion !== undefined) log.leased.push({ load, agent, ...answer.portion });
+      return answer?.portion;
     },
   }));
   return { all, log };
 }
 
-const QUICK: BenchOptions = {
+/** Short, and the same each time. */
+export const QUICK: BenchOptions = {
   ...{ protocol: "openai-completions", transport: "socket", workers: 0, outputTokens: 4 },
   ...{
     warmup: 0,
