@@ -2,7 +2,12 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { checkPlan, planShare } from "../workloads/fleet_agent_plan.ts";
 import { rankOfEnvironment } from "../workloads/fleet_agent_rank.ts";
-import { packMessage, readMessage } from "../workloads/fleet_codec.ts";
+import {
+  packDelivered,
+  packMessage,
+  readDelivered,
+  readMessage,
+} from "../workloads/fleet_codec.ts";
 import type { Beat, FleetPlan } from "../workloads/fleet_messages.ts";
 import {
   beatShape,
@@ -12,6 +17,7 @@ import {
 } from "../workloads/fleet_shape_lead.ts";
 import { createUpdateCounters } from "../workloads/fleet_update.ts";
 import { bucketOf } from "../workloads/live_histogram.ts";
+import { anything } from "../workloads/json_shape.ts";
 import { UserError } from "../workloads/user_error.ts";
 import { createRecord } from "./support/create_record.ts";
 
@@ -169,4 +175,20 @@ Deno.test("updates count a load, and tell each latency once", () => {
   // Another load begins with nothing.
   counters.progress({ ...state, load: 1, inFlight: 0 });
   assertEquals(counters.next().completed, 0);
+});
+
+Deno.test("what is delivered is packed, and unpacked within bounds", () => {
+  const message = { numbers: Array.from({ length: 5000 }, (_, i) => i % 10) };
+  const packed = packDelivered(message);
+  assert(packed.length * 3 < packMessage(message).length);
+  assertEquals(readDelivered(packed, anything, { at: "end" }), { value: message });
+  // A short one stays as it is.
+  assertEquals(packDelivered({ agent: 1 }), packMessage({ agent: 1 }));
+  assertEquals(readDelivered(packDelivered({ agent: 1 }), anything, { at: "done" }), {
+    value: { agent: 1 },
+  });
+  for (const data of [packed, packed.slice(0, 20)]) {
+    const read = readDelivered(data, anything, { at: "end", most: 1000 });
+    assert("problem" in read && read.problem.startsWith("end cannot be unpacked"));
+  }
 });

@@ -6,7 +6,7 @@
 import { onAbort, patientClock } from "../backends/clock.ts";
 import { defined } from "../backends/defined.ts";
 import { messageOf, oneLine } from "../backends/error_message.ts";
-import { packMessage } from "./fleet_codec.ts";
+import { packDelivered } from "./fleet_codec.ts";
 import type { FleetBus } from "./fleet_bus.ts";
 import type { AgentDone } from "./fleet_messages.ts";
 import { storeRecords } from "./fleet_records.ts";
@@ -44,7 +44,7 @@ export class Outbox {
 
   /** Queues a message; never waits. The same `id` is stored once. */
   add(subject: string, message: unknown, id: string): void {
-    const data = packMessage(message);
+    const data = packDelivered(message);
     this.#last = this.#last.then(async () => {
       if (this.#failure !== undefined) return;
       try {

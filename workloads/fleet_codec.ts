@@ -4,11 +4,14 @@
  * @module
  */
 import { messageOf } from "../backends/error_message.ts";
+import { nodeModule } from "../backends/node_module.ts";
 import type { Shape } from "./json_shape.ts";
+
+const zipping = nodeModule<typeof import("node:zlib")>("node:zlib");
 
 /** Most bytes of a message; what is delivered (states of a load) may have more. */
 export const MOST_MESSAGE_BYTES: number = 1024 * 1024;
-/** Most bytes of what is delivered. */
+/** Most bytes of what is delivered, unpacked. */
 export const MOST_DELIVERED_BYTES: number = 64 * 1024 * 1024;
 
 /** A message as bytes. An infinite number is the word `inf`, as in files of options. */
@@ -16,6 +19,17 @@ export function packMessage(message: unknown): Uint8Array {
   return new TextEncoder().encode(
     JSON.stringify(message, (_, value) => value === Infinity ? "inf" : value),
   );
+}
+
+/** Less is not worth packing. */
+const PACKED_FROM_BYTES = 4096;
+/** What packed data begins with. */
+const GZIP: readonly number[] = [0x1f, 0x8b];
+
+/** What is delivered, as bytes: a large message is packed, and then a third as long. */
+export function packDelivered(message: unknown): Uint8Array {
+  const data = packMessage(message);
+  return data.byteLength < PACKED_FROM_BYTES ? data : new Uint8Array(zipping().gzipSync(data));
 }
 
 /** A message that could be read, or why not. */
@@ -42,4 +56,25 @@ export function readMessage<T>(
   }
   const problem = shape(value, at);
   return problem === undefined ? { value: value as T } : { problem };
+}
+
+/**
+ * Reads what was delivered.
+ *
+ * @param options `at`: what it is called in a problem; `most`: bytes that it may have, unpacked.
+ */
+export function readDelivered<T>(
+  data: Uint8Array,
+  shape: Shape,
+  { at, most = MOST_DELIVERED_BYTES }: { readonly at: string; readonly most?: number },
+): ReadMessage<T> {
+  if (!GZIP.every((byte, i) => data[i] === byte)) return readMessage(data, shape, { at, most });
+  let unpacked: Uint8Array;
+  try {
+    // No more than that is ever unpacked.
+    unpacked = zipping().gunzipSync(data, { maxOutputLength: most });
+  } catch (error) {
+    return { problem: `${at} cannot be unpacked to at most ${most} bytes: ${messageOf(error)}` };
+  }
+  return readMessage(unpacked, shape, { at, most });
 }

@@ -34,7 +34,7 @@ import {
   secretsAskShape,
   updateShape,
 } from "./fleet_shape_agent.ts";
-import { MOST_DELIVERED_BYTES, packMessage, readMessage } from "./fleet_codec.ts";
+import { packMessage, readDelivered, readMessage } from "./fleet_codec.ts";
 import type { Shape } from "./json_shape.ts";
 
 /** What a hello of any version has. */
@@ -107,13 +107,13 @@ export async function listenToRun(
   open.push(
     await bus.receive(`${run}.*.*`, ({ subject, data }) => {
       const [, kind = ""] = subject.split(".");
-      const options = { at: kind, most: MOST_DELIVERED_BYTES };
+      const options = { at: kind };
       if (kind === "end") {
-        const read = readMessage<AgentEnd>(data, agentEndShape, options);
+        const read = readDelivered<AgentEnd>(data, agentEndShape, options);
         if ("value" in read) talk.onEnd(read.value);
         else talk.onProblem(read.problem);
       } else if (kind === "done") {
-        const read = readMessage<AgentDone>(data, agentDoneShape, options);
+        const read = readDelivered<AgentDone>(data, agentDoneShape, options);
         if ("value" in read) talk.onDone(read.value);
         else talk.onProblem(read.problem);
       }

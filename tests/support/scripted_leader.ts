@@ -22,6 +22,8 @@ import type {
   Update,
 } from "../../workloads/fleet_messages.ts";
 import type { RunFind } from "../../metrics/run_find.ts";
+import { readDelivered } from "../../workloads/fleet_codec.ts";
+import { anything } from "../../workloads/json_shape.ts";
 import type { DecidedLoad } from "../../workloads/run_finder.ts";
 
 /** What it leads. */
@@ -121,9 +123,10 @@ export class ScriptedLeader {
     });
     this.#open.push(
       await this.#bus.receive(`${run}.*.*`, ({ subject, data }) => {
-        const said = JSON.parse(new TextDecoder().decode(data));
-        if (subject.includes(".end.")) this.ends.push(said);
-        else this.dones.push(said);
+        const read = readDelivered<AgentEnd & AgentDone>(data, anything, { at: subject });
+        if (!("value" in read)) throw new Error(read.problem);
+        if (subject.includes(".end.")) this.ends.push(read.value);
+        else this.dones.push(read.value);
       }),
     );
     this.#timer = setInterval(() => this.send(), beatMs);
