@@ -59,19 +59,22 @@ export function progressOf(agents: readonly LedAgent[], load: LedLoad): Progress
       tokensPerSec: told.some(({ tokensPerSec }) => tokensPerSec !== undefined)
         ? sum(({ tokensPerSec }) => tokensPerSec)
         : undefined,
-      leftMs: leftMs(load, running ? most(({ leftMs }) => leftMs) : undefined),
+      leftMs: leftMs(load, counts.done),
     }),
   };
 }
 
+/** By its time, or by what all agents have done so far. */
 function leftMs(
-  { plan: { stopDurationMs, stopRequests }, elapsedMs }: LedLoad,
-  told: number | undefined,
+  { plan: { stopDurationMs = Infinity, stopRequests }, elapsedMs }: LedLoad,
+  done: number,
 ): number | undefined {
-  if (elapsedMs === undefined || stopDurationMs === undefined || stopRequests !== undefined) {
-    return told;
-  }
-  return Math.max(0, stopDurationMs - elapsedMs);
+  if (elapsedMs === undefined) return undefined;
+  const byCount = stopRequests === undefined || done === 0
+    ? Infinity
+    : (elapsedMs / done) * (stopRequests - done);
+  const left = Math.min(stopDurationMs - elapsedMs, byCount);
+  return Number.isFinite(left) ? Math.max(0, left) : undefined;
 }
 
 /** An agent as those see it who look on: with `told`, the latencies of its newest update are new. */
