@@ -93,7 +93,8 @@ Deno.test("k8s: an indexed job of agents with a headless service, NATS, and a jo
   const [container] = pod.containers;
   assertEquals(
     container.args,
-    ["agent", "--fleet", "trial", "--nats", "nats://trial-nats:4222", "--out", "/results/agent"],
+    ["agent", "--fleet", "trial", "--nats", "nats://trial-nats:4222", "--wait", "900"]
+      .concat("--out", "/results/$(POD)"),
   );
   assertEquals(container.resources.requests, container.resources.limits);
 });

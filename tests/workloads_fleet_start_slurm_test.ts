@@ -24,11 +24,10 @@ const PLAN: SlurmStart = {
 const JOB = 1_000_000 + Deno.pid;
 
 /** Runs its last words, as srun does on each node. */
-const SRUN = `while [ "$1" != tokometer ] && [ "$1" != printenv ] && [ "$1" != rm ]; do
-  case $1 in */tokometer-*) break ;; esac
-  shift
+const SRUN = `while :; do
+  case $1 in -*) shift ;; *) break ;; esac
 done
-SLURM_LAUNCH_NODE_IPADDR=10.1.2.3 exec "$@"
+SLURM_LAUNCH_NODE_IPADDR=10.1.2.3 SLURM_PROCID=3 exec "$@"
 `;
 
 async function runScript(
@@ -76,7 +75,11 @@ Deno.test("slurm: the leader and the agents get the same address, password and w
       ["bench", "--fleet", `trial-${JOB}`, "--agents", "4"]
         .concat("--nats", "embedded", "--nats-listen", nats, HARD),
     );
-    assertEquals(agent!.args, ["agent", "--fleet", `trial-${JOB}`, "--nats", `nats://${nats}`]);
+    assertEquals(
+      agent!.args,
+      ["agent", "--fleet", `trial-${JOB}`, "--nats", `nats://${nats}`, "--wait", "900"]
+        .concat("--out", `tokometer-results/trial-${JOB}-agent-3`),
+    );
     assertMatch(leader!.token, /^[0-9a-f]{48}$/);
     assertEquals(agent!.token, leader!.token);
     assert(calls.every(({ args }) => !args.join().includes(leader!.token)));

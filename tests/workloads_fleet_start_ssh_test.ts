@@ -59,7 +59,8 @@ Deno.test("ssh: agents are started with what they need, and everything is taken 
       agents.map(({ args }) => args),
       [0, 1].map((rank) =>
         ["agent", "--fleet", "trial", "--rank", `${rank}`]
-          .concat("--nats", `nats://127.0.0.1:${port + rank}`, "--out", "results")
+          .concat("--nats", `nats://127.0.0.1:${port + 1 + rank}`)
+          .concat("--wait", "900", "--out", "results")
       ),
     );
     assertEquals(agents.map(({ token }) => token), [leader!.token, leader!.token]);
@@ -67,7 +68,7 @@ Deno.test("ssh: agents are started with what they need, and everything is taken 
     const started = calls.filter(({ args }) => args.includes("-R"));
     assertEquals(
       started.map(({ args }) => args[args.indexOf("-R") + 1]).toSorted(),
-      [0, 1].map((rank) => `127.0.0.1:${port + rank}:${nats}`),
+      [0, 1].map((rank) => `127.0.0.1:${port + 1 + rank}:${nats}`),
     );
     assert(calls.every(({ args }) => !args.join().includes(leader!.token)));
     assertEquals(leftIn(folder), []);

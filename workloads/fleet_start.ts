@@ -13,7 +13,12 @@ export interface FleetStart {
   readonly agents: number;
   /** Arguments of `bench`, as they are given on one machine. */
   readonly bench: readonly string[];
+  /** Agents keep no record files. Default `false`. */
+  readonly unsaved?: boolean;
 }
+
+/** Agents that nobody led go after so long, s: what started them may be gone. */
+export const AGENTS_WAIT_S = 900;
 
 /** A job of Slurm. */
 export interface SlurmStart extends FleetStart {

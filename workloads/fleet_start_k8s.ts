@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { KubernetesStart, StartTexts } from "./fleet_start.ts";
+import { AGENTS_WAIT_S, type KubernetesStart, type StartTexts } from "./fleet_start.ts";
 import { yamlDocuments, type YamlValue } from "./fleet_start_yaml.ts";
 import { shellWord, shellWords } from "./shell_split.ts";
 
@@ -201,7 +201,9 @@ function agentPod(start: KubernetesStart): YamlValue {
     }],
     ...container(start, {
       name: "agent",
-      args: ["agent", "--fleet", start.name, "--nats", natsUrl(start), "--out", "/results/agent"],
+      args: ["agent", "--fleet", start.name, "--nats", natsUrl(start), "--wait", `${AGENTS_WAIT_S}`]
+        // A claim has the folders of earlier runs, too; no two pods have one name.
+        .concat(start.unsaved ? ["--no-save"] : ["--out", "/results/$(POD)"]),
       cpus: start.cpus,
       memory: start.memory,
     }),
@@ -218,7 +220,8 @@ function leaderPod(start: KubernetesStart): YamlValue {
       args: ["bench", "--fleet", start.name, "--agents", `${start.agents}`].concat(
         "--nats",
         natsUrl(start),
-        start.bench,
+        // Kubernetes replaces $(NAME) in arguments, and $$ by $.
+        start.bench.map((arg) => arg.replaceAll("$", "$$$$")),
       ),
       cpus: "1",
       memory: "2Gi",
@@ -250,10 +253,10 @@ function container(
       name: own.name,
       image,
       command: ["tokometer"],
-      // Kubernetes replaces $(NAME) in arguments, and $$ by $.
-      args: own.args.map((arg) => arg.replaceAll("$", "$$$$")),
+      args: own.args,
       workingDir: "/results",
       env: [
+        { name: "POD", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
         variable("NATS_TOKEN", `${name}-nats`, "token"),
         ...(keySecret === undefined ? [] : [variable("TOKOMETER_API_KEY", keyName, field)]),
         { name: "HOME", value: "/tmp" },

@@ -6,7 +6,7 @@
  */
 import { selfCommand } from "../backends/relaunch.ts";
 import { visibleText } from "../metrics/visible_text.ts";
-import type { Command, ValuesOf } from "./command.ts";
+import type { Command, Values, ValuesOf } from "./command.ts";
 import type { AnyStart, START_WAYS } from "./fleet_start.ts";
 import type { START_OPTIONS } from "./fleet_start_options.ts";
 import { completeValues, readCommandLine } from "./option_parse.ts";
@@ -36,8 +36,8 @@ export async function planStart(values: StartValues, bench: Command): Promise<An
     );
   }
   const args = values.bench ?? [];
-  if (!down) checkBench(args, bench, values);
-  const common = { name, bench: args };
+  const given = down ? {} : checkBench(args, bench, values);
+  const common = { name, bench: args, ...(given.save === false ? { unsaved: true } : {}) };
   switch (way) {
     case "slurm":
       return planSlurm(values, common);
@@ -51,6 +51,7 @@ export async function planStart(values: StartValues, bench: Command): Promise<An
 interface Common {
   readonly name: string;
   readonly bench: readonly string[];
+  readonly unsaved?: boolean;
 }
 
 function planSlurm(values: StartValues, common: Common): AnyStart {
@@ -187,8 +188,10 @@ function ownExecutable({ down }: StartValues): string | undefined {
 /**
  * What is wrong with the arguments of `bench` is told here, not by each node, and no secret may stand in
  * a text that is printed and stored.
+ *
+ * @returns the values that were given.
  */
-function checkBench(args: readonly string[], bench: Command, values: StartValues): void {
+function checkBench(args: readonly string[], bench: Command, values: StartValues): Values {
   if (args.length === 0) {
     throw new UserError(
       `Cannot start a fleet without what it is to send: give the arguments of bench after --, as in ` +
@@ -211,6 +214,7 @@ function checkBench(args: readonly string[], bench: Command, values: StartValues
   }
   refuseSecrets(args, bench, values);
   if (values.way === "k8s" && values.lead === "pod") refuseFiles(given, bench);
+  return given;
 }
 
 function refuseSecrets(args: readonly string[], bench: Command, { way }: StartValues): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SlurmStart, StartTexts } from "./fleet_start.ts";
+import { AGENTS_WAIT_S, type SlurmStart, type StartTexts } from "./fleet_start.ts";
 import { shellWord, shellWords } from "./shell_split.ts";
 
 /** A batch script for sbatch 22.05 and later. */
@@ -66,7 +66,7 @@ srun --nodes=${agents} --ntasks=${agents} --ntasks-per-node=1 --overlap --cpu-bi
   --no-kill --kill-on-bad-exit=0 --wait=0 --label --input=none --export=ALL${
     cpus === undefined ? "" : ` --cpus-per-task=${cpus}`
   } \\
-  ${tokometer} agent --fleet "$fleet" --nats "nats://$address:$port" &
+  ${agentWords(start, tokometer)} &
 agents=$!
 
 ${tokometer} bench --fleet "$fleet" --agents ${agents} \\
@@ -89,4 +89,14 @@ kill -TERM "$agents" 2>/dev/null
 while kill -0 "$agents" 2>/dev/null; do wait "$agents"; done
 exit "$code"
 `;
+}
+
+/** Each agent has a folder by its number, which only its own task knows. */
+function agentWords({ unsaved }: SlurmStart, tokometer: string): string {
+  const agent =
+    `${tokometer} agent --fleet "$fleet" --nats "nats://$address:$port" --wait ${AGENTS_WAIT_S}`;
+  return unsaved
+    ? `${agent} --no-save`
+    : `bash -c 'exec "$@" --out "$0-$SLURM_PROCID"' "tokometer-results/$fleet-agent" \\
+  ${agent}`;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SshStart, StartTexts } from "./fleet_start.ts";
+import { AGENTS_WAIT_S, type SshStart, type StartTexts } from "./fleet_start.ts";
 import { shellWord, shellWords } from "./shell_split.ts";
 
 /** A script for bash, from 3.2 on, and hosts that have a POSIX shell. */
@@ -85,7 +85,7 @@ function copyLines(copy: string | undefined): string {
 }
 
 function startScript(start: SshStart): string {
-  const { agents, bench, program, copy, here, port, out } = start;
+  const { agents, bench, unsaved, program, copy, here, port, out } = start;
   const machines = agents === 1 ? "1 host" : `${agents} hosts`;
   return `${
     beginning(start, [
@@ -113,7 +113,8 @@ ${copyLines(copy)}}
 
 # Lasts as long as the agent.
 agent() {
-  local theirs=$((port + $1))
+  # Not the leader's own: a host may be this machine.
+  local theirs=$((port + 1 + $1))
   {
     printf 'export NATS_TOKEN=%s\\nport=%s\\n' "$NATS_TOKEN" "$theirs"
     cat <<'TOKOMETER_END'
@@ -121,7 +122,8 @@ cd "$folder" || exit
 umask 077
 echo "$$" >pid
 exec ${copy === undefined ? shellWords(program) : "./tokometer"} agent --fleet "$fleet" \\
-  --rank "$number" --nats "nats://127.0.0.1:$port" --out results </dev/null
+  --rank "$number" --nats "nats://127.0.0.1:$port" \\
+  --wait ${AGENTS_WAIT_S} ${unsaved ? "--no-save" : "--out results"} </dev/null
 TOKOMETER_END
   } | on_host "$1" -o ExitOnForwardFailure=yes -R "127.0.0.1:$theirs:127.0.0.1:$port" ||
     echo "\${hosts[$1]}: its agent ended with exit code $?; see $out/agent-$1.log" >&3
