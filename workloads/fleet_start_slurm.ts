@@ -74,8 +74,9 @@ ${tokometer} bench --fleet "$fleet" --agents ${agents} \\
   ${shellWords(bench)} &
 leader=$!
 
-# What this script is told, the leader is told.
-trap 'kill -INT "$leader" 2>/dev/null' INT TERM
+# What this script is told, the leader is told; scancel without a signal ends all of it in 30 s.
+trap 'kill -INT "$leader" 2>/dev/null' INT
+trap 'kill -INT "$leader" 2>/dev/null; sleep 1; kill -INT "$leader" 2>/dev/null' TERM
 while kill -0 "$leader" 2>/dev/null; do wait "$leader"; done
 wait "$leader"
 code=$?
