@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { MEASURE_OPTIONS } from "../workloads/bench_options.ts";
+import { collectFleetRecords } from "../workloads/fleet_collect.ts";
 import { dropFiles, fetchFiles, offerFiles } from "../workloads/fleet_files.ts";
 import { connectBus } from "../workloads/fleet_nats.ts";
 import { PIECE_BYTES } from "../workloads/fleet_pieces.ts";
@@ -62,6 +63,8 @@ natsTest(
         assertEquals(await bus.load(offered.files[0]!.parts[0]!.sha256), undefined);
         await bus.close();
 
+        const again = await collectFleetRecords(`${run}/records.jsonl`, { nats: server.url });
+        assertEquals([again.files.length, again.missing], [2, []]);
         const other = await runCli(["fleet", "collect", `${run}/agents/0`, "--nats", server.url]);
         assertEquals(other.code, 2);
         assertStringIncludes(other.err, "name the result folder of one run of a fleet");

@@ -8,6 +8,7 @@ import { plural } from "../metrics/format.ts";
 import type { RunFleet } from "../metrics/run_fleet.ts";
 import { visibleLine } from "../metrics/visible_text.ts";
 import type { Host } from "./command.ts";
+import type { MovingFiles } from "./fleet_moving.ts";
 import { openFleetBus } from "./fleet_open.ts";
 import type { NatsValues } from "./fleet_options.ts";
 import { type CollectedRecords, collectRecords } from "./fleet_records.ts";
@@ -21,17 +22,57 @@ import { EXIT, UserError } from "./user_error.ts";
 /** Agents that are named. */
 const NAMED_MISSING = 20;
 
+/** How the store of a fleet is reached. */
+export interface CollectOptions {
+  /** Its NATS server, e.g. `nats://10.0.0.1:4222`. Default: the variable NATS_URL. */
+  readonly nats?: string;
+  /** File of credentials for it. */
+  readonly natsCreds?: string;
+  /** Token for it. */
+  readonly natsToken?: string;
+  /** Gives up. */
+  readonly signal?: AbortSignal;
+  /** Told how far it is. */
+  readonly onProgress?: (text: string) => void;
+}
+
 /**
- * `tokometer fleet collect RUN`: brings what `--collect` did not.
+ * Brings the record files of the agents of a fleet into the folder of their run, as
+ * `tokometer fleet collect` does, where the run was told to keep them (`--collect`). What is there is not
+ * fetched again. Needs `--allow-net`, `--allow-read` and `--allow-write`.
  *
- * @returns the exit code: 6 where files are missing.
- * @throws {UserError} for results that are not a leader's, and a NATS server that cannot be used.
+ * @param run its result folder, or the record file of its leader in it.
+ * @throws {UserError} for results that are not a leader's, a NATS server that cannot be used, and a folder
+ * that cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { collectFleetRecords } from "@tokometer/tokometer/workloads";
+ *
+ * const nats = Deno.env.get("NATS_URL");
+ * if (nats !== undefined) {
+ *   const { files, missing } = await collectFleetRecords("tokometer-results/night", { nats });
+ *   assertEquals(missing, []);
+ *   console.log(files.map(({ path }) => path));
+ * }
+ * ```
  */
-export async function collectRun(
-  path: string,
-  values: Partial<NatsValues>,
-  host: Pick<Host, "note" | "progress" | "interrupted">,
-): Promise<number> {
+export async function collectFleetRecords(
+  run: string,
+  options: CollectOptions = {},
+): Promise<CollectedRecords> {
+  const { signal = new AbortController().signal, onProgress, ...values } = options;
+  return await collect(await findRun(run), values, { signal, onProgress });
+}
+
+/** A run whose agents' files are wanted. */
+interface FleetRun {
+  readonly folder: string;
+  readonly fleet: RunFleet;
+}
+
+async function findRun(path: string): Promise<FleetRun> {
   const [found, ...others] = await resolveResults(path);
   const header = await readRunHeader(found!.records);
   if (others.length > 0 || !isLeaders(header)) {
@@ -39,25 +80,48 @@ export async function collectRun(
       `Cannot collect record files for ${path}: name the result folder of one run of a fleet`,
     );
   }
-  const folder = found!.records.replace(/\/?[^/]*$/, "") || ".";
-  const { name, run, agents } = header.fleet!;
+  return { folder: found!.records.replace(/\/?[^/]*$/, "") || ".", fleet: header.fleet! };
+}
+
+async function collect(
+  { folder, fleet: { name, run, agents } }: FleetRun,
+  values: Partial<NatsValues>,
+  moving: MovingFiles,
+): Promise<CollectedRecords> {
   const bus = await openFleetBus(values, {
-    ...{ fleet: name, name: "tokometer fleet collect", signal: host.interrupted },
-    note: (line) => host.note(line),
+    ...{ fleet: name, name: "tokometer fleet collect", signal: moving.signal, note: () => {} },
   });
   try {
-    const collected = await collectRecords(
-      bus,
-      { run, agents: agents.length, folder, places: placesOf(agents) },
-      { signal: host.interrupted, onProgress: (text) => host.progress(text) },
-    );
+    const from = { run, agents: agents.length, folder, places: placesOf(agents) };
+    return await collectRecords(bus, from, moving);
+  } finally {
+    await bus.close();
+  }
+}
+
+/**
+ * `tokometer fleet collect RUN`: brings what `--collect` did not.
+ *
+ * @returns the exit code: 6 where files are missing.
+ * @throws {UserError} as {@linkcode collectFleetRecords}.
+ */
+export async function collectRun(
+  path: string,
+  values: Partial<NatsValues>,
+  host: Pick<Host, "note" | "progress" | "interrupted">,
+): Promise<number> {
+  const found = await findRun(path);
+  const signal = host.interrupted;
+  try {
+    const collected = await collect(found, values, {
+      ...{ signal, onProgress: (text) => host.progress(text) },
+    });
     host.progress("");
-    tellCollected(collected, folder, host);
-    if (host.interrupted.aborted) return EXIT.interrupted;
+    tellCollected(collected, found.folder, host);
+    if (signal.aborted) return EXIT.interrupted;
     return collected.missing.length === 0 ? EXIT.ok : EXIT.invalid;
   } finally {
     host.progress("");
-    await bus.close();
   }
 }
 

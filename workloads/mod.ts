@@ -103,6 +103,8 @@ export type {
   SshStart,
   StartTexts,
 } from "./fleet_start.ts";
+export { collectFleetRecords, type CollectOptions } from "./fleet_collect.ts";
+export type { CollectedRecords } from "./fleet_records.ts";
 export { leadFleet, type LeadFleetOptions } from "./fleet_lead_summary.ts";
 export { renderFleetStart } from "./fleet_start_texts.ts";
 export { measure } from "./run_measure.ts";
