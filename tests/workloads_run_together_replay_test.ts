@@ -49,6 +49,9 @@ Deno.test("a recorded schedule is dealt to 1, 2, 4 and 8 machines", async () => 
         const { runs } = await sendTogether(server.url, agents, options);
         assertEquals(sameOf(runs, plannedOf), same, `${agents} machines`);
         assertEquals(takeBodies(server), bodies, `${agents} machines`);
+        // What a server may know of another machine's requests, nobody here knows.
+        const expected = recordsOf(runs).some((one) => one.expectedCachedTokens !== undefined);
+        assertEquals(expected, agents === 1);
       }
     });
   });
@@ -69,6 +72,16 @@ Deno.test("sessions are dealt to 1, 2, 4 and 8 machines, each whole to one of th
         assertEquals(ends.map(({ session, end }) => `${session} ${end}`).toSorted(), [
           ...["s0 done", "s1 done", "s2 done", "s3 done", "s4 done"],
         ]);
+        assertEquals(
+          sameOf(
+            runs,
+            ({ session, chain, turn, expectedCachedTokens: had }) => [session, chain, turn, had],
+          ),
+          sameOf(
+            alone,
+            ({ session, chain, turn, expectedCachedTokens: had }) => [session, chain, turn, had],
+          ),
+        );
         const indices = recordsOf(runs).map(({ index }) => index);
         assertEquals(new Set(indices).size, 40);
         for (const [agent, { records }] of runs.entries()) {

@@ -26,6 +26,7 @@ import { type Salt, saltOf } from "./session_salt.ts";
 import { countOwnTurns } from "./session_queue.ts";
 import { ScheduleConductor } from "./session_schedule.ts";
 import { type SessionUse, type TurnEnd, turnOf, type TurnSource } from "./session_turn.ts";
+import type { TraceSession } from "./trace.ts";
 import { PerfectCache } from "./trace_sharing.ts";
 
 /** A replay's load that runs. */
@@ -102,11 +103,14 @@ class Job implements ReplayJob, OrderSource {
   /** End of the last request of the warm-up. */
   #warmedMs = 0;
   readonly #cache: PerfectCache;
+  /** Where several sessions mean the same by a block. */
+  readonly #sharedScopes: ReadonlySet<string>;
 
   constructor(run: ReplayRun, part: ReplayPart) {
     this.#run = run;
     this.#part = part;
     this.#cache = cacheOf(run);
+    this.#sharedScopes = sharedScopes(part.share === undefined ? [] : run.replay.trace.sessions);
     this.#requests = new ReplayRequests(run, part);
     this.#source = this.#createSource();
     this.#ahead = new Lookahead({
@@ -254,7 +258,7 @@ class Job implements ReplayJob, OrderSource {
     const { prompt } = turnOf(turn);
     if (prompt.kind !== "blocks") return undefined;
     const { blockTokens } = this.#run.replay.trace;
-    if (blockTokens === 0) return undefined;
+    if (blockTokens === 0 || !this.#seesAll(turn.use)) return undefined;
     const request = {
       scope: turn.use.session.scope,
       blocks: prompt.blocks,
@@ -263,6 +267,15 @@ class Job implements ReplayJob, OrderSource {
       ...defined({ salt: salt?.mark, saltAt: salt?.at }),
     };
     return this.#cache.see(request);
+  }
+
+  /** Whether no other machine sends what a server may have kept for a session: nobody knows when it did. */
+  #seesAll({ session: { scope } }: SessionUse): boolean {
+    const { share } = this.#part;
+    if (share === undefined || share.agents === 1) return true;
+    const { plan: { saltScope }, replay: { mode, repeats } } = this.#run;
+    return mode === "sessions" && (saltScope === "session" || !repeats) &&
+      !this.#sharedScopes.has(scope);
   }
 
   #placeOf(turn: KnownTurn): SessionPlace {
@@ -284,6 +297,17 @@ class Job implements ReplayJob, OrderSource {
     })!;
     this.#cache.forget({ scope: use.session.scope, salt: mark });
   }
+}
+
+function sharedScopes(sessions: readonly TraceSession[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  return new Set(
+    sessions.map(({ scope }) => scope).filter((scope) => {
+      const again = seen.has(scope);
+      seen.add(scope);
+      return again;
+    }),
+  );
 }
 
 /** What an outcome means for a session; others have failed. */
