@@ -40,24 +40,29 @@ export function unpackNumbers(text: unknown, most: number): Float64Array {
   const numbers = new Float64Array(Math.min(length, most));
   let count = 0;
   for (let at = 0; at < length;) {
-    let digit = digitAt(text, at++);
-    let number = digit & MORE - 1;
-    for (let place = MORE; digit >= MORE; place *= MORE) {
-      // Beyond this place a number is not exact.
-      if (at === length || place > 2 ** 50) throw new TypeError("it is no text of numbers");
-      digit = digitAt(text, at++);
-      number += (digit & MORE - 1) * place;
-    }
-    const negative = number % 2;
-    const size = (number - negative) / 2;
-    if (size > LARGEST_PACKED) throw new TypeError("a number of it is too large");
     if (count === most) throw new TypeError(`it has more than ${most} numbers`);
-    numbers[count++] = negative === 0 ? size : 0 - size;
+    let digit = digitAt(text, at++);
+    // Nearly all are small: bits take a fraction of the time of floats.
+    let low = digit & MORE - 1;
+    for (let shift = 5; digit >= MORE && shift < 30; shift += 5) {
+      digit = digitAt(text, at++);
+      low |= (digit & MORE - 1) << shift;
+    }
+    let size = low >> 1;
+    for (let place = 2 ** 29; digit >= MORE; place *= MORE) {
+      // Beyond this place a number is not exact.
+      if (place > 2 ** 50) throw new TypeError("it is no text of numbers");
+      digit = digitAt(text, at++);
+      size += (digit & MORE - 1) * place;
+    }
+    if (size > LARGEST_PACKED) throw new TypeError("a number of it is too large");
+    numbers[count++] = (low & 1) === 0 ? size : 0 - size;
   }
   return numbers.subarray(0, count);
 }
 
 function digitAt(text: string, at: number): number {
+  // Behind the end there is none.
   const code = text.charCodeAt(at);
   const digit = code < 128 ? VALUES[code]! : NO_DIGIT;
   if (digit === NO_DIGIT) throw new TypeError("it is no text of numbers");
