@@ -18,7 +18,7 @@ import type { RequestRecord } from "../../backends/record.ts";
 import { RECORD_SCHEMA, type RunHeader } from "../../metrics/run.ts";
 import type { LoadState } from "../../metrics/load_state.ts";
 import { parseSlo } from "../../metrics/summary_slo.ts";
-import { createAccumulator } from "../../metrics/summary.ts";
+import { type Accumulator, createAccumulator } from "../../metrics/summary.ts";
 import { createRecord } from "../support/create_record.ts";
 import { table } from "./client_report.ts";
 
@@ -84,10 +84,10 @@ function* requestsOf(agent: number, agents: number, requests: number): Generator
 
 const OPTIONS = { slo: parseSlo("ttft:200,tpot:25"), values: "histogram" } as const;
 
-function stateOf(agent: number, agents: number, requests: number): LoadState {
+function accumulatorOf(agent: number, agents: number, requests: number): Accumulator {
   const accumulator = createAccumulator(headerOf(agents, agent), OPTIONS);
   for (const record of requestsOf(agent, agents, requests)) accumulator.add(record);
-  return accumulator.state(0);
+  return accumulator;
 }
 
 /** CPU time of this process so far, helper threads included. */
@@ -114,14 +114,16 @@ for (const requests of numbers(values.requests)) {
   for (const agents of numbers(values.agents)) {
     // Generating the records of many agents takes longer than all else.
     const made = requests * Math.min(agents, MOST_MADE) > 200_000 ? 1 : Math.min(agents, MOST_MADE);
-    const texts = Array.from(
-      { length: made },
-      (_, agent) => JSON.stringify(stateOf(agent, agents, requests)),
-    );
-    const own = JSON.parse(texts[0]!) as LoadState;
-    let began = cpuMs();
-    const text = JSON.stringify(own);
-    const tellingMs = cpuMs() - began;
+    let tellingMs = 0;
+    const texts = Array.from({ length: made }, (_, agent) => {
+      const accumulator = accumulatorOf(agent, agents, requests);
+      const began = cpuMs();
+      const text = JSON.stringify(accumulator.state(0));
+      tellingMs += (cpuMs() - began) / made;
+      return text;
+    });
+    const text = texts[0]!;
+    const own: LoadState = JSON.parse(text);
     if (values.parts && agents === 1) {
       print(`${requests} requests, bytes by part (as JSON, gzip):\n`);
       const sizes = partsOf(own).map(([name, part]) => [name, JSON.stringify(part)] as const)
@@ -134,7 +136,7 @@ for (const requests of numbers(values.requests)) {
       );
     }
     const all = createAccumulator(headerOf(agents), OPTIONS);
-    began = cpuMs();
+    let began = cpuMs();
     const most = Math.min(agents, 100);
     for (let agent = 0; agent < most; agent++) all.absorb(JSON.parse(texts[agent % made]!));
     const eachMs = (cpuMs() - began) / most;
