@@ -26,6 +26,7 @@ import {
 } from "./fleet_messages.ts";
 import { secretsShape } from "./fleet_shape_lead.ts";
 import { createUpdateCounters, type UpdateCounters } from "./fleet_update.ts";
+import type { ProgressState } from "./live_progress.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import { measure } from "./run_measure.ts";
 import { measureRecorded } from "./run_recorded.ts";
@@ -193,7 +194,7 @@ export class AgentRun {
       ...hooks,
       together: this.#together!,
       onProgress: (state) => {
-        hooks.onProgress?.(state);
+        hooks.onProgress?.(ownProgress(state));
         this.#counters.progress(state);
       },
       onHeader: async (header) => {
@@ -315,6 +316,11 @@ export class AgentRun {
       }),
     );
   }
+}
+
+/** What is shown here: requests of the whole load are not this agent's alone. */
+function ownProgress({ total, leftMs, ...state }: ProgressState): ProgressState {
+  return total === undefined ? { ...state, ...defined({ leftMs }) } : state;
 }
 
 function refuseStopped(signal: AbortSignal): void {
