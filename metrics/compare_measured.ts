@@ -54,13 +54,15 @@ const OTHERS = 3;
 const SPOILED = 0.2;
 
 /** Why a repeat is not used. */
-export type LeftOut = "interrupted" | "client-bound" | "no measurement";
+export type LeftOut = "interrupted" | "fleet not complete" | "client-bound" | "no measurement";
 
 /** Why a repeat does not show what was asked for; absent = it does. */
-export function leftOutFor({ load: { interrupted, complete, verdict } }: MeasuredLoad):
+export function leftOutFor({ load: { interrupted, complete, fleet, verdict } }: MeasuredLoad):
   | LeftOut
   | undefined {
   if (interrupted || !complete) return "interrupted";
+  // Another load than the one that was asked for.
+  if (fleet?.asAsked === false) return "fleet not complete";
   if (verdict?.kind === "client-bound") return "client-bound";
   return verdict?.kind === "no-measurement" ? "no measurement" : undefined;
 }
@@ -71,7 +73,10 @@ export function leftOutFor({ load: { interrupted, complete, verdict } }: Measure
  * them out favors none; repeats in which the server failed stay.
  */
 export function usedRepeats(repeats: Repeats): Repeats {
-  const whole = repeats.filter((one) => leftOutFor(one) !== "interrupted");
+  const whole = repeats.filter((one) => {
+    const why = leftOutFor(one);
+    return why !== "interrupted" && why !== "fleet not complete";
+  });
   const good = whole.filter((one) => leftOutFor(one) !== "client-bound");
   const spoiled = whole.length - good.length;
   return good.length >= OTHERS && spoiled <= SPOILED * whole.length ? good : whole;

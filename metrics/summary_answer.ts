@@ -85,11 +85,17 @@ export function answerOf(run: AnsweredRun): Answer {
   const { sentence, load, knee, none } = found;
   const of = found.of ?? (load === undefined ? [] : [run.loads[load]!]);
   const broken = brokenFleetText(run.loads);
+  const { part } = run.header;
   const flaws = none ? [] : sharedFlaws(of, run.header).filter(({ kind }) => kind !== "fleet");
   const unmeasured = unmeasuredText(run);
   const told = [
+    ...(part === undefined ? [] : [
+      `These are the figures of agent ${part.agent} of ${part.agents}, which sent its share only.`,
+    ]),
     ...(broken === undefined ? [] : [`Does not count as asked: ${broken}.`]),
-    ...(of.length > 0 && flaws.length === 0 && !none && broken === undefined ? [SOUND] : []),
+    ...(of.length > 0 && flaws.length === 0 && !none && broken === undefined && part === undefined
+      ? [SOUND]
+      : []),
     ...(flaws.length > 0 ? [`Read with care: ${flaws.map(({ text }) => text).join("; ")}.`] : []),
     ...(unmeasured === undefined ? [] : [`${unmeasured}.`]),
   ];
@@ -98,7 +104,7 @@ export function answerOf(run: AnsweredRun): Answer {
     soundness: told.join(" "),
     standing: none || broken !== undefined
       ? "none"
-      : flaws.length > 0 || unmeasured !== undefined
+      : flaws.length > 0 || unmeasured !== undefined || part !== undefined
       ? "doubtful"
       : "sound",
     load,

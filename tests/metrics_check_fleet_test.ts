@@ -3,6 +3,7 @@ import type { Check } from "../metrics/check.ts";
 import { fleetPartOf } from "../metrics/summary_fleet_part.ts";
 import { fleetIsBroken, planOfPart } from "../metrics/summary_fleet.ts";
 import { summarize, type Summary } from "../metrics/summary.ts";
+import { leftOutFor, usedRepeats } from "../metrics/compare_measured.ts";
 import { createRecord } from "./support/create_record.ts";
 import { createRun } from "./support/create_run.ts";
 import { createFleetRun, createPart, type FleetFields } from "./support/create_fleet.ts";
@@ -239,6 +240,11 @@ Deno.test("one agent's own file is judged by its share", () => {
     "Agent 1 of the 4 of fleet night",
   );
   assertEquals(load!.plan.users, 5);
+  const { soundness } = summarize(createRun(records, { header: { part }, loads })).answer;
+  assertStringIncludes(
+    soundness,
+    "These are the figures of agent 1 of 4, which sent its share only.",
+  );
   const plan = {
     label: "x",
     kind: "open",
@@ -281,4 +287,15 @@ Deno.test("what a lost agent had is no mistake of the record and nobody else's",
     found({ 2: LOST }).filter((name) => ["requests", "concurrency"].includes(name)),
     [],
   );
+});
+
+Deno.test("a load that lost an agent is not compared", () => {
+  const run = 0;
+  const of = (parts: NonNullable<FleetFields["parts"]>) =>
+    ({
+      ...{ run, position: 0, load: fleet({ parts }).loads[0]! },
+    }) as unknown as Parameters<typeof leftOutFor>[0];
+  const [good, bad] = [of({}), of({ 2: LOST })];
+  assertEquals([leftOutFor(good), leftOutFor(bad)], [undefined, "fleet not complete"]);
+  assertEquals(usedRepeats([good, bad]), [good]);
 });
