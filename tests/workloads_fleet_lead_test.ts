@@ -432,3 +432,31 @@ Deno.test("a leader asks a finder for loads, and each is a plan for all agents",
   assertEquals(run.ends.length, 3);
   assertEquals(one.begun.length, 3);
 });
+
+Deno.test("rubbish from a machine of the fleet changes nothing, and is told of once", async () => {
+  const staged = stage();
+  const rude = staged.server.connect();
+  const say = (subject: string, text: string) =>
+    rude.publish(subject, new TextEncoder().encode(text));
+  staged.after(4000, () => {
+    const run = [...staged.server.listeners].map(({ pattern }) => pattern)
+      .find((pattern) => pattern[1] === "update")![0]!;
+    for (const text of ["", "{", "null", '{"agent":99,"number":1}', '{"agent":-1}']) {
+      for (const subject of ["update", "ready", "prepared", "lease", "next", "find", "secrets"]) {
+        say(`${run}.${subject}`, text);
+      }
+      say("hello", text);
+    }
+    const lie = { agent: 0, load: 0, want: 1e9, limit: 1e12, number: 1 };
+    say(`${run}.lease`, JSON.stringify({ ...lie, agent: 7 }));
+  });
+  const [one, two, run] = await staged.run(Promise.all([
+    staged.agent(),
+    staged.agent(),
+    staged.lead(),
+  ]));
+  assertEquals([one.kind, two.kind], ["over", "over"]);
+  assertEquals(run.ends.map(({ fleet }) => fleet?.parts.some(({ lost }) => lost)), [false, false]);
+  const told = staged.notes.filter((line) => line.includes("cannot be read"));
+  assertEquals(told.length, 7, told.join("\n"));
+});

@@ -311,7 +311,7 @@ class Leader {
     const { note } = this.#hooks;
     note?.(
       `The leader before, ${leaderText(dead)}, was lost ${
-        dead.load === undefined ? "between two loads" : `during load ${dead.load + 1}`
+        dead.load === undefined ? "while no load ran" : `during load ${dead.load + 1}`
       }; its ${plural(dead.agents, "agent")} are told to end`,
     );
     const done = new Map<number, AgentDone>();
