@@ -47,8 +47,10 @@ export interface PlayerOptions {
   readonly requests?: number;
   /** Draws its requests in portions. */
   readonly leased?: boolean;
-  /** Seconds between updates. */
+  /** Ms between updates. */
   readonly updateMs?: number;
+  /** What its updates say besides. */
+  readonly update?: Partial<Update>;
   /** What it tells of a load. */
   readonly stateOf?: (load: number) => LoadState;
   readonly end?: Partial<LoadEnd>;
@@ -308,6 +310,7 @@ class Player {
           ...{ inFlight: 1, elapsedMs: 0, tokensPerSec: 100 },
         },
         ...{ sent, completed: sent, failed: 0, outputTokens: 8 * sent, ttft: [], itl: [] },
+        ...this.#o.update,
       };
       bus.publish(`${plan.run}.update`, encode(update));
       await clock.sleepUntil(clock.now() + updateMs, this.#over.signal);
