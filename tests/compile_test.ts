@@ -10,6 +10,7 @@ import { type Bundle, BUNDLE_NAME, bundleProgram } from "./tools/bundle.ts";
 import { compileBundle, PERMISSION_FLAGS, PERMISSIONS } from "./tools/compile.ts";
 import { PAYLOAD_LIMIT_BYTES, payloadBytes } from "./tools/payload_check.ts";
 import { ALONE, canBeAlone } from "./support/own_network.ts";
+import { WITHOUT_NATS } from "./support/nats.ts";
 import { inTempFolder } from "./support/run_cli.ts";
 import { writeSelfExtracting } from "./tools/self_extracting.ts";
 import { workerEntries } from "./support/worker_entries.ts";
@@ -225,18 +226,25 @@ exec 2>&1
 ./tokometer --version
 ./tokometer demo --duration 0.3 --concurrency 2 --quiet --out results
 ./tokometer simulate --port 8000 --grpc-port 8001 --max-seconds 60 >server.txt &
+server=$!
 until grep -q http: server.txt; do sleep 0.05; done
 ./tokometer bench grpc://127.0.0.1:8001 --protocol ppl --workers 2 --requests 6 --concurrency 2 \
   --warmup 0 --output-tokens 4 --quiet --no-save
 ./tokometer profile-generation http://127.0.0.1:8000 -c 2 -pt 8 -ct 4 -tr 3 --quiet
-kill $!
+if command -v nats-server >/dev/null; then
+  ./tokometer agent --nats nats://127.0.0.1:4222 --fleet a --wait 60 --no-save --quiet &
+  ./tokometer bench http://127.0.0.1:8000 --fleet a --agents 1 --nats embedded \\
+    --nats-listen 127.0.0.1:4222 --requests 5 --concurrency 2 --warmup 0 --output-tokens 4 --quiet --no-save
+  wait $!
+fi
+kill $server
 wait
 ./tokometer calibrate --quick --concurrency 4 --output-tokens 8 --transport socket --no-save --quiet
 ls results`;
 
 Deno.test({
   name: canBeAlone()
-    ? "self-extracting file runs demo, gRPC, workers and calibrate in an empty folder without network or cache"
+    ? "self-extracting file runs demo, gRPC, workers, a fleet and calibrate in an empty folder without network or cache"
     : "self-extracting file runs without network (skipped: unshare or ip is not permitted here)",
   ignore: !LINUX || !canBeAlone(),
   fn: async () => {
@@ -254,6 +262,7 @@ Deno.test({
       assertEquals(code, 0, out);
       assertMatch(out, /^tokometer \S+ \(Deno \S+, V8 \S+, single file, \S+\)$/m);
       assertStringIncludes(out, "6 of 6 completed");
+      if (!WITHOUT_NATS) assertStringIncludes(out, "5 of 5 completed");
       assertStringIncludes(out, "CSV: profile_generation.csv");
       assertMatch(out, /^socket +4 .* (µs|ms)/m);
       assertStringIncludes(out, "records.jsonl\nreport.csv\nreport.html\nreport.json\n");

@@ -1,11 +1,11 @@
 /**
  * What it costs that several machines send one load. Prints Markdown.
  *
- *     deno task bench:fleet [--only scaling,players] [--seconds 120] [--agents 1000] [--rounds 2]
+ *     deno task bench:fleet [--only scaling,cuts,players] [--seconds 120] [--agents 1000] [--rounds 2]
  *
  * `scaling`: the same load from one plain bench, and from 1, 2 and 4 agents on this machine: CPU time of all
  * clients and of the leader, and messages at the NATS server. Costs of starting are taken out: a short and
- * a long run are subtracted. `players`: agents that only speak, each with a connection of its own, against one
+ * a long run are subtracted. `cuts`: a network that is silent for 5 and for 60 s. `players`: agents that only speak, each with a connection of its own, against one
  * real leader. Needs nats-server and Linux.
  *
  * @module
@@ -20,6 +20,7 @@ import { watchClock } from "../../workloads/fleet_clock.ts";
 import { type NatsServer, startNatsServer } from "../../workloads/fleet_server.ts";
 import { playAgent, type PlayerEnd } from "../support/fleet_player.ts";
 import { holdNats } from "../support/nats.ts";
+import { openProxy } from "../support/tcp_proxy.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const CLOCK_TICKS_PER_SEC = 100;
@@ -42,6 +43,7 @@ interface Ran {
 /** Starts the program; a shell around it says what CPU time it took. */
 function start(
   args: readonly string[],
+  expected: readonly number[] = [0],
 ): { readonly child: Deno.ChildProcess; readonly ran: Promise<Ran> } {
   const child = new Deno.Command("sh", {
     args: [
@@ -65,7 +67,7 @@ function start(
     // The last line of `times` is of children: user and system.
     const spent = [...(text.trimEnd().split("\n").at(-1) ?? "").matchAll(/(\d+)m([\d.]+)s/g)];
     const cpuSec = spent.reduce((sum, [, min, sec]) => sum + Number(min) * 60 + Number(sec), 0);
-    if (code !== 0) {
+    if (!expected.includes(code)) {
       say(`${args.join(" ")} ended with ${code}\n${new TextDecoder().decode(stderr).slice(-2000)}`);
     }
     return { code, out: text, cpuSec };
@@ -186,10 +188,16 @@ async function scaling(rounds: number): Promise<void> {
   const rate = 60;
   const simulator = await launchSimulator(["--port", "0", "--ttft", "20", "--itl", "10"]);
   try {
-    const rows: Cost[] = [];
     const sizes = [0, 1, 2, 4];
     const costs = new Map<number, Cost[]>(sizes.map((size) => [size, []]));
+    // CPU of a plain bench with a half and a quarter of the load: what a process costs by itself.
+    const shares = new Map<number, number[]>([[2, []], [4, []]]);
     for (let round = 0; round < rounds; round++) {
+      for (const [share, cores] of shares) {
+        const spent = async (seconds: number) =>
+          (await runOnce(simulator.url, { agents: 0, rate: rate / share, seconds })).clientsSec;
+        cores.push((await spent(LONG_SEC) - await spent(SHORT_SEC)) / (LONG_SEC - SHORT_SEC));
+      }
       for (const agents of sizes) {
         const short = await runOnce(simulator.url, { agents, rate, seconds: SHORT_SEC });
         const long = await runOnce(simulator.url, { agents, rate, seconds: LONG_SEC });
@@ -203,28 +211,87 @@ async function scaling(rounds: number): Promise<void> {
       }
     }
     say(`\n### ${rate} requests/s × 32 tokens, in all, median of ${rounds} rounds\n`);
+    const median = (values: readonly number[]) => {
+      const sorted = values.toSorted((a, b) => a - b);
+      return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+    };
+    const of = (agents: number, key: keyof Cost) =>
+      median(costs.get(agents)!.map((cost) => cost[key]));
+    const plain = of(0, "clientsSec");
     say(
-      "| clients | CPU of clients, cores | ratio | leader | nats-server | ratio of all | messages/s | kB/s | sent |",
+      "| clients | CPU of clients, cores | ratio to plain bench | ratio to as many plain benches, " +
+        "each with its share | leader | nats-server | messages/s | kB/s | sent |",
     );
     say("|---|---|---|---|---|---|---|---|---|");
     for (const agents of sizes) {
-      const median = (key: keyof Cost) => {
-        const sorted = costs.get(agents)!.map((cost) => cost[key]).toSorted((a, b) => a - b);
-        return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-      };
-      const row = Object.fromEntries(
-        (["clientsSec", "leaderSec", "natsSec", "messages", "bytes", "sent"] as const)
-          .map((key) => [key, median(key)]),
-      ) as unknown as Cost;
-      rows.push(row);
-      const one = rows[0]!.clientsSec;
-      const all = row.clientsSec + row.leaderSec + row.natsSec;
+      const clients = of(agents, "clientsSec");
+      const apart = agents < 2 ? plain : agents * median(shares.get(agents)!);
       say(
         `| ${agents === 0 ? "plain bench" : `${agents} agent${agents > 1 ? "s" : ""}`} | ` +
-          `${row.clientsSec.toFixed(3)} | ${(row.clientsSec / one).toFixed(2)} | ` +
-          `${row.leaderSec.toFixed(3)} | ${row.natsSec.toFixed(3)} | ${(all / one).toFixed(2)} | ` +
-          `${row.messages.toFixed(1)} | ${(row.bytes / 1000).toFixed(1)} | ${row.sent} |`,
+          `${clients.toFixed(3)} | ${(clients / plain).toFixed(2)} | ` +
+          `${(clients / apart).toFixed(2)} | ` +
+          `${of(agents, "leaderSec").toFixed(3)} | ${of(agents, "natsSec").toFixed(3)} | ` +
+          `${of(agents, "messages").toFixed(1)} | ${(of(agents, "bytes") / 1000).toFixed(1)} | ` +
+          `${of(agents, "sent")} |`,
       );
+    }
+  } finally {
+    await simulator.stop();
+  }
+}
+
+/**
+ * A network that is cut for some time, for one of two agents: silent, as when a cable is pulled. An agent that
+ * was not heard of for 30 s is lost.
+ */
+async function cuts(): Promise<void> {
+  const simulator = await launchSimulator(["--port", "0", "--ttft", "20", "--itl", "10"]);
+  say("\n### One of two agents cut off 10 s after the start, 20 requests/s in all\n");
+  say(
+    "| cut, s | load, s | exit codes of leader, agents | sent | by agents | besides the load, s |",
+  );
+  say("|---|---|---|---|---|---|");
+  try {
+    for (const [cutSec, loadSec] of [[5, 20], [60, 80]] as const) {
+      const folder = await Deno.makeTempDir({ prefix: "tokometer_fleet_" });
+      const server = await startNatsServer();
+      const proxy = openProxy(server.port);
+      try {
+        const load = [...LOAD, "--request-rate=20", `--duration=${loadSec}`];
+        const beganMs = systemClock.now();
+        const bench = start([
+          ...["bench", simulator.url, ...load, `--nats=${server.url}`, "--fleet=bench"],
+          ...["--agents=2", "--quiet", `--out=${folder}/lead`],
+        ], [0, 6]);
+        const agents = [server.url, `nats://127.0.0.1:${proxy.port}`].map((url, i) =>
+          start([
+            ...["agent", `--nats=${url}`, "--fleet=bench", "--wait=60", "--quiet"],
+            ...[`--rank=${i}`, `--out=${folder}/agent${i}`],
+          ], [0, 6])
+        );
+        await patientClock.sleepUntil(patientClock.now() + 10_000);
+        proxy.silence();
+        await patientClock.sleepUntil(patientClock.now() + cutSec * 1000);
+        proxy.heal();
+        const leader = await bench.ran;
+        const tookSec = (systemClock.now() - beganMs) / 1000;
+        const ended = await Promise.all(agents.map(({ ran }) => ran));
+        const report = JSON.parse(await Deno.readTextFile(`${folder}/lead/report.json`));
+        const [{ counts, fleet }] = report.loads;
+        const parts = fleet.agents.map((
+          { agent, sent, lost }: { agent: number; sent: number; lost: { reason: string } | null },
+        ) => `${agent}: ${sent}${lost === null ? "" : `, lost: ${lost.reason}`}`).join("; ");
+        say(
+          `| ${cutSec} | ${loadSec} | ${leader.code}, ${
+            ended.map(({ code }) => code).join(", ")
+          } | ` +
+            `${counts.sent} | ${parts} | ${(tookSec - loadSec).toFixed(1)} |`,
+        );
+      } finally {
+        await proxy.end();
+        await server.stop();
+        await Deno.remove(folder, { recursive: true });
+      }
     }
   } finally {
     await simulator.stop();
@@ -397,7 +464,7 @@ function childOf(pid: number): number {
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "scaling,players" },
+    only: { type: "string", default: "scaling,cuts,players" },
     seconds: { type: "string", default: "120" },
     agents: { type: "string", default: "1000" },
     rounds: { type: "string", default: "2" },
@@ -408,6 +475,7 @@ globalThis.addEventListener("unload", () => {
 });
 const only = values.only.split(",");
 if (only.includes("scaling")) await scaling(Number(values.rounds));
+if (only.includes("cuts")) await cuts();
 if (only.includes("players")) {
   await players({ agents: Number(values.agents), seconds: Number(values.seconds) });
 }

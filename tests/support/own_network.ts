@@ -7,7 +7,7 @@
 /** A network with nothing in it but itself; its processes end with the shell, which takes a script. */
 export const ALONE: readonly string[] = [
   ...["timeout", "--signal=KILL", "180"],
-  ...["unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"],
+  ...["unshare", "--map-root-user", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"],
   ...["sh", "-euc"],
 ];
 
