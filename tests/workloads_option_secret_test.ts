@@ -61,6 +61,12 @@ Deno.test("repeatableValues leaves out the values of secret options, and the fol
   assertEquals(repeatableValues(bench.options, { out: "o", requests: 4 }), { requests: 4 });
 });
 
+Deno.test("redactCommandLine takes nothing for the value of a flag", async () => {
+  const bench = await COMMANDS.find(({ name }) => name === "bench")!.load();
+  const argv = ["bench", "--send-key", "--agents", "4", "--api-key", "sk-12345678"];
+  assertEquals(redactCommandLine(argv, bench), [...argv.slice(0, 5), "***"]);
+});
+
 Deno.test("no command stores or shows what belongs in a header or is a key", async () => {
   for (const { name, load } of COMMANDS) {
     const { options } = await load();
@@ -68,8 +74,9 @@ Deno.test("no command stores or shows what belongs in a header or is a key", asy
     const kept = Object.keys(repeatableValues(options, values));
     for (const { name: option, key } of listOptions(options)) {
       // Keys of JSON objects are no secrets, nor is a header's name alone.
-      const secret = /(^|-)((?<!^(prompt|output)-)key|(?<!^session-)header|token|secret|password)$/
-        .test(option);
+      const secret =
+        /(^|-)((?<!^(prompt|output|send)-)key|(?<!^session-)header|token|secret|password)$/
+          .test(option);
       assertEquals(options[key]?.secret ?? false, secret, `${name} --${option}`);
       if (secret) assert(!kept.includes(option), `${name} --${option}`);
     }

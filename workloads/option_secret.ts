@@ -126,6 +126,10 @@ export function redactCommandLine(
         [name, ...aliases].map((one) => [plainName(one), name] as const)
       ),
   );
+  // `--send-key` holds none, and what follows it is another option.
+  const flags = new Set(
+    listOptions(options).filter(({ kind }) => kind === "flag").map(({ name }) => name),
+  );
   keepWithin(argv.join(" "));
   let valueFollows: string | undefined;
   return argv.map((argument) => {
@@ -134,7 +138,9 @@ export function redactCommandLine(
     if (option !== undefined) return hidden(option, argument);
     const [, name, equals] = /^--?([^=]*)(=)?/.exec(argument) ?? [];
     if (name === undefined) return withoutKeys(argument);
-    const found = secret.get(plainName(name)) ?? (isSecretName(name) ? name : undefined);
+    const isFlag = flags.has(plainName(name)) && equals === undefined;
+    const found = secret.get(plainName(name)) ??
+      (isSecretName(name) && !isFlag ? name : undefined);
     if (found !== undefined) {
       if (equals === undefined) {
         valueFollows = found;
