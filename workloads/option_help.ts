@@ -36,7 +36,10 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: EXIT.unreachable, meaning: "the server does not answer, or is not the one expected" },
   { code: EXIT.undecided, meaning: "a --gate is undecided: an interval reaches over its limit" },
   { code: EXIT.missed, meaning: "a limit of --require or --gate was missed, or was not measured" },
-  { code: EXIT.invalid, meaning: "the run is invalid by the rules of its --scenario" },
+  {
+    code: EXIT.invalid,
+    meaning: "not the run that was asked for: a --scenario rule broken, an agent lost",
+  },
   { code: EXIT.internal, meaning: "a bug in Tokometer; please report it" },
   {
     code: EXIT.interrupted,
