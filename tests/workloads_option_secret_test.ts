@@ -73,9 +73,9 @@ Deno.test("no command stores or shows what belongs in a header or is a key", asy
     const values = Object.fromEntries(Object.keys(options).map((key) => [key, `value of ${key}`]));
     const kept = Object.keys(repeatableValues(options, values));
     for (const { name: option, key } of listOptions(options)) {
-      // Keys of JSON objects are no secrets, nor is a header's name alone.
+      // Keys of JSON objects are no secrets, nor is a header's name alone, or the name of what holds one.
       const secret =
-        /(^|-)((?<!^(prompt|output|send)-)key|(?<!^session-)header|token|secret|password)$/
+        /(^|-)((?<!^(prompt|output|send)-)key|(?<!^session-)header|token|(?<!^key-)secret|password)$/
           .test(option);
       assertEquals(options[key]?.secret ?? false, secret, `${name} --${option}`);
       if (secret) assert(!kept.includes(option), `${name} --${option}`);
