@@ -10,7 +10,7 @@ import { messageOf } from "../backends/error_message.ts";
 import type { BusMessage, BusSubscription, FleetBus } from "./fleet_bus.ts";
 import type { NatsHeaders, NatsStored, NatsStreams } from "./fleet_nats_library.ts";
 import { guarded, isOf, type Link, listen, notPermitted } from "./fleet_nats_link.ts";
-import { createJoiner, markPart, MOST_PARTS } from "./fleet_nats_parts.ts";
+import { createJoiner, markPart, MOST_PARTS, packLarge } from "./fleet_nats_parts.ts";
 import { EXIT, UserError } from "./user_error.ts";
 
 /** One question to JetStream takes no longer. */
@@ -152,10 +152,11 @@ export async function openKept(link: Link): Promise<Kept> {
 
   async function deliver(
     subject: string,
-    data: Uint8Array,
+    message: Uint8Array,
     { id, signal }: { readonly id: string; readonly signal: AbortSignal },
   ): Promise<void> {
     const size = link.maxBytes();
+    const { data, packed } = await packLarge(message);
     const parts = Math.max(1, Math.ceil(data.length / size));
     if (parts > MOST_PARTS) {
       throw new RangeError(
@@ -164,7 +165,7 @@ export async function openKept(link: Link): Promise<Kept> {
     }
     for (let part = 0; part < parts; part++) {
       const headers = library.headers();
-      markPart(headers, { id, part, parts });
+      markPart(headers, { id, part, parts, packed });
       const bytes = data.subarray(part * size, (part + 1) * size);
       await put(prefix + subject, bytes, {
         id: `${subject} ${id}#${part}`,
