@@ -84,6 +84,8 @@ natsTest(
     assert(await reaches(await openFleetBus({ nats: url! }, about())));
     await leader.close();
     assert(!isRunning(Number(pid)));
+    const joining = { ...about(), leads: false };
+    await assertRejects(() => openFleetBus({ nats: "embedded" }, joining), UserError, "the leader");
     const file = { nats: "embedded", natsCreds: "a.creds" };
     await assertRejects(() => openFleetBus(file, about()), UserError, "a.creds");
     for (const natsListen of ["", "1.2.3.4:0", "1.2.3.4:70000", "a b", "10.0.0.1:4222:1"]) {

@@ -88,6 +88,7 @@ async function runAgent(values: ValuesOf<typeof OPTIONS>, host: Host): Promise<n
       note: (line) => host.note(line),
       signal: host.interrupted,
       waitMs: waitMs ?? Infinity,
+      leads: false,
     });
   } catch (error) {
     if (host.interrupted.aborted) return EXIT.interrupted;

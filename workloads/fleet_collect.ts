@@ -90,6 +90,7 @@ async function collect(
 ): Promise<CollectedRecords> {
   const bus = await openFleetBus(values, {
     ...{ fleet: name, name: "tokometer fleet collect", signal: moving.signal, note: () => {} },
+    leads: false,
   });
   try {
     const from = { run, agents: agents.length, folder, places: placesOf(agents) };

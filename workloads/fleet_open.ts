@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
   /** Tries so long, ms. Default 0: once. */
   readonly waitMs?: number;
+  /** May start a server. Default true. */
+  readonly leads?: boolean;
   /** Reads a variable. Default: of the environment, if it may be read. */
   readonly read?: (name: string) => string | undefined;
 }
@@ -33,11 +35,16 @@ export interface OpenOptions {
  */
 export async function openFleetBus(
   values: Partial<NatsValues & NatsLeadValues>,
-  { fleet, name, note, signal, waitMs = 0, read = readVariable }: OpenOptions,
+  { fleet, name, note, signal, waitMs = 0, leads = true, read = readVariable }: OpenOptions,
 ): Promise<FleetBus> {
   checkFleetName(fleet);
   const options = natsOptions(values, read);
   const about = { fleet, name, signal, waitMs };
+  if (options.servers === EMBEDDED && !leads) {
+    throw new UserError(
+      `Cannot reach a fleet at --nats ${EMBEDDED}: it is the leader that starts a server, and says its URL`,
+    );
+  }
   if (options.servers !== EMBEDDED) return await connectBus({ ...options, ...about });
   const server = await startEmbedded(values.natsListen, options);
   try {
