@@ -80,7 +80,7 @@ function follows(name: string): boolean {
   return /^(backends|metrics|workloads|bench)_/.test(name)
     ? /^(backends_(protocol|sim_protocols)|metrics_|workloads_(option|dataset|run|command_(bench|report)_test))/
       .test(name)
-    : !/^(one_file|compile|consumer|docs_lines|install|launch|links|llama|permissions|seed|server|soak|terminal|transports|truth)_/
+    : !/^(one_file|compile|consumer|docs_lines|fleet|install|launch|links|llama|permissions|seed|server|several|soak|terminal|transports|truth)_/
       .test(name);
 }
 
