@@ -74,9 +74,11 @@ ${tokometer} bench --fleet "$fleet" --agents ${agents} \\
   ${shellWords(bench)} &
 leader=$!
 
-# What this script is told, the leader is told; scancel without a signal ends all of it in 30 s.
-trap 'kill -INT "$leader" 2>/dev/null' INT
-trap 'kill -INT "$leader" 2>/dev/null; sleep 1; kill -INT "$leader" 2>/dev/null' TERM
+# What this script is told, the leader is told. scancel without a signal ends every process at once, the
+# NATS server, too, and kills what is left after half a minute: three times Ctrl-C.
+tell() { kill -INT "$leader" 2>/dev/null; }
+trap tell INT
+trap 'tell; sleep 1; tell; sleep 4; tell' TERM
 while kill -0 "$leader" 2>/dev/null; do wait "$leader"; done
 wait "$leader"
 code=$?
