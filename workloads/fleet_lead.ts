@@ -347,6 +347,8 @@ class Leader {
   }
 
   async #leave(): Promise<void> {
+    // Nobody waits for a server that is gone; one that comes back forgets by itself what is old.
+    if (!this.#bus.connected()) return;
     try {
       if (this.#led !== undefined) await this.#bus.forget(`${this.#run}.>`);
       await this.#lock?.release();
