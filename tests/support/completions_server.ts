@@ -39,6 +39,7 @@ export function startCompletionsServer(
       if (new URL(request.url).pathname === "/v1/models") {
         return Response.json({ data: (models ?? ["m"]).map((id) => ({ id })) });
       }
+      if (request.method !== "POST") return new Response(null, { status: 404 });
       const body = await request.json();
       bodies.push(body);
       heads.push(request.headers);
