@@ -212,7 +212,8 @@ export function wrap(text: string, columns: number): string[] {
  * is too long by itself stays whole.
  */
 export function breakCommand(command: string, columns: number): string[] {
-  const [start = "", ...options] = command.split(/ (?=--?[a-z])/);
+  // What stands behind "--" is a command of its own.
+  const [start = "", ...options] = command.split(/ (?=--?[a-z])| (?=-- )/);
   return fill([...start.split(" "), ...options], columns, { end: " \\", indent: "  " });
 }
 
