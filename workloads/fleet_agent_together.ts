@@ -66,7 +66,8 @@ export function createTogether(
     },
     async lease(load, { want, limit }): Promise<LeasedPortion | undefined> {
       const answer = await line.ask<LeaseAnswer>("lease", {
-        ...{ agent, load, want, limit },
+        ...{ agent, load, want },
+        ...(limit === Infinity ? {} : { limit }),
         number: ++asked,
       }, {
         shape: leaseAnswerShape,

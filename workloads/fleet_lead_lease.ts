@@ -33,7 +33,7 @@ export class LeaseBook {
   }
 
   /** Answers a question; `undefined` = it is an old one, or of another load, and nobody waits for it. */
-  answer({ agent, want, limit, number }: LeaseAsk): LeaseAnswer | undefined {
+  answer({ agent, want, limit = Infinity, number }: LeaseAsk): LeaseAnswer | undefined {
     const last = this.#answers.get(agent);
     if (last?.number === number) return last.answer;
     if (last !== undefined && number < last.number) return undefined;

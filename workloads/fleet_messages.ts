@@ -190,8 +190,8 @@ export interface LeaseAsk {
   readonly load: number;
   /** How many it would like. */
   readonly want: number;
-  /** Requests of the whole load. */
-  readonly limit: number;
+  /** Requests of the whole load; absent = any number, until its time is over. */
+  readonly limit?: number;
   /** Grows with each question, so that one that is asked again is answered the same. */
   readonly number: number;
 }

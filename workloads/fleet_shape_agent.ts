@@ -139,7 +139,7 @@ export const leaseAskShape: Shape = objectOf<LeaseAsk>({
   agent,
   load,
   want: countTo(1e9, 1),
-  limit: countTo(1e12),
+  limit: optional(countTo(1e12)),
   number,
 });
 
