@@ -335,6 +335,26 @@ Deno.test("results that come from a lost agent in time count, and the run is bro
   assertEquals(staged.states, [0, 0]);
 });
 
+Deno.test("results that cannot be read are not said to count", async () => {
+  const staged = stage();
+  let told = 0;
+  const [, , run] = await staged.run(Promise.all([
+    staged.agent(),
+    staged.agent(),
+    staged.lead({}, {
+      onState: () => {
+        if (++told === 2) throw new TypeError("parts are no numbers");
+      },
+    }),
+  ]));
+  const parts = run.ends[0]!.fleet!.parts;
+  const broken = parts.filter(({ lost }) => lost !== undefined);
+  assertEquals(broken.map(({ lost }) => lost?.reason), [
+    "its results cannot be read: parts are no numbers",
+  ]);
+  assertEquals(broken[0]!.lost?.counted, undefined);
+});
+
 Deno.test("a second leader is refused while the first lives", async () => {
   const staged = stage();
   const other = stage();

@@ -33,6 +33,7 @@ export class LedAgent {
   /** It was lost, and heard again. */
   back = false;
   readonly #ends = new Map<number, AgentEnd>();
+  readonly #discarded = new Set<number>();
   #load = -1;
   #point = -1;
 
@@ -88,6 +89,16 @@ export class LedAgent {
 
   endOf(load: number): AgentEnd | undefined {
     return this.#ends.get(load);
+  }
+
+  /** Its results of a load cannot be read: that it has ended is all that is known. */
+  discardEnd(load: number): void {
+    this.#discarded.add(load);
+  }
+
+  /** The end of a load whose results count; absent = it told none that could be read. */
+  countedEndOf(load: number): AgentEnd | undefined {
+    return this.#discarded.has(load) ? undefined : this.#ends.get(load);
   }
 
   /** Forgets what was told of the loads up to this one: their results are large. */

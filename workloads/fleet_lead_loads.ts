@@ -141,7 +141,7 @@ function endOf({ run, hooks, time }: LoadsOptions, current: CurrentLoad): LoadEn
     const loss = agent.lost ?? silent;
     return {
       agent: agent.number,
-      end: agent.endOf(number),
+      end: agent.countedEndOf(number),
       update: update?.progress?.load === number ? update : undefined,
       clock: update?.clock,
       lost: loss && {

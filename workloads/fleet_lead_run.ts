@@ -265,7 +265,10 @@ export class LedRun implements RunTalk {
         this.#options.hooks.finder?.absorb?.(told.state);
       } catch (error) {
         if (!(error instanceof TypeError)) this.fail(error);
-        else this.lose(agent, `its results cannot be read: ${error.message}`);
+        else {
+          agent.discardEnd(load);
+          this.lose(agent, `its results cannot be read: ${error.message}`);
+        }
       }
     }
     // The others would find out one by one.
