@@ -358,10 +358,12 @@ Deno.test("results that cannot be read are not said to count", async () => {
 Deno.test("a second leader is refused while the first lives", async () => {
   const staged = stage();
   const other = stage();
+  const leads: string[] = [];
   const second = measureFleet(staged.server.connect(), {
     ...{ fleet: "f", agents: 2, urls: [], options: {}, files: [] },
+    onLeads: () => void leads.push("second"),
   }, { clock: staged.clock, originMs: ORIGIN_MS });
-  const first = staged.lead();
+  const first = staged.lead({ onLeads: () => void leads.push("first") });
   const agents = [staged.agent(), staged.agent()];
   const refused = assertRejects(
     () =>
@@ -372,6 +374,7 @@ Deno.test("a second leader is refused while the first lives", async () => {
     "Cannot lead the fleet f: process",
   );
   await staged.run(Promise.all([first, refused, ...agents]));
+  assertEquals(leads, ["first"]);
 });
 
 Deno.test("a leader in place of a dead one sends its agents away, says so, and goes on", async () => {

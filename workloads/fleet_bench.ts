@@ -68,12 +68,14 @@ async function leadAndReport(
   const offer = { table: AGENT_OPTIONS, values: told.options };
   const { options: offered, files } = await offerFiles(bus, offer, moving(host));
   const collecting = values.collect === true;
+  let leads = false;
   const measure = measureFleet(bus, {
     ...{ fleet: values.fleet!, agents: values.agents!, urls: told.urls, options: offered, files },
     agentsWaitMs: values.agentsWait * 1000,
     lostMs: values.agentTimeout * 1000,
     secrets: told.secrets,
     collect: collecting,
+    onLeads: () => leads = true,
   });
   const after: AfterReport = async (summary, place) => {
     const { folder } = place;
@@ -83,7 +85,8 @@ async function leadAndReport(
   try {
     return await benchAndReport(plan, report, host, { ...options, measure, after });
   } finally {
-    await dropFiles(bus, files).catch(() => {});
+    // Those of another leader's plan may be the same ones, and its agents may still fetch them.
+    if (leads) await dropFiles(bus, files).catch(() => {});
   }
 }
 

@@ -61,6 +61,8 @@ export interface LeadSettings {
   readonly files: readonly FleetFile[];
   /** Agents are to store their record files. */
   readonly collect?: boolean;
+  /** No other leader has the fleet: what is stored for it is this one's. */
+  readonly onLeads?: () => void;
 }
 
 const AGENTS_WAIT_MS = 600_000;
@@ -110,6 +112,7 @@ class Leader {
         onWait: (other) =>
           hooks.note?.(`Another leader was here, ${leaderText(other)}: is it still alive?`),
       });
+      this.#settings.onLeads?.();
       if (this.#lock.dead !== undefined) await this.#endOthers(this.#lock.dead);
       const looking = this.#lookAround(over.signal);
       closing.push(() => void looking);

@@ -80,10 +80,12 @@ export async function leadFleet(
     const offer = { table: AGENT_OPTIONS, values: told.options };
     const { options: offered, files } = await offerFiles(bus, offer, { signal: stopSignal });
     let accumulator: Accumulator | undefined;
+    let leads = false;
     try {
       await measureFleet(bus, {
         ...{ fleet, agents, urls: told.urls, options: offered, files, secrets: told.secrets },
         ...{ agentsWaitMs: agentsWait * 1000, lostMs: agentTimeout * 1000 },
+        onLeads: () => leads = true,
       })(plan, {
         ...{ commandLine: [], ...hooks, stopSignal, abortSignal },
         onHeader: async (header) => {
@@ -100,7 +102,7 @@ export async function leadFleet(
         },
       });
     } finally {
-      await dropFiles(bus, files).catch(() => {});
+      if (leads) await dropFiles(bus, files).catch(() => {});
     }
     return accumulator!.summary();
   } finally {
