@@ -223,6 +223,19 @@ Deno.test("an agent that cannot prepare ends the run with its own words and exit
   assertStringIncludes(ends[0].lastBeat?.why ?? "", "Cannot reach");
 });
 
+Deno.test("an agent that says that it leaves is asked for its last word, and its exit code", async () => {
+  const staged = stage();
+  const good = staged.agent({ preparingMs: 8000 });
+  const bad = staged.agent({
+    preparingMs: 3000,
+    update: { leaving: "Cannot reach http://a" },
+    fails: { reason: "Cannot reach http://a", exitCode: 3 },
+  });
+  const error = await assertRejects(() => staged.run(staged.lead()), UserError, "http://a");
+  assertEquals(error.exitCode, EXIT.unreachable);
+  await staged.run(Promise.all([good, bad]));
+});
+
 Deno.test("agents that would send another load are refused with what differs", async () => {
   const staged = stage();
   const one = staged.agent();
@@ -333,6 +346,35 @@ Deno.test("results that come from a lost agent in time count, and the run is bro
   const { lost } = run.ends[0]!.fleet!.parts[1]!;
   assertEquals(lost?.counted, true);
   assertEquals(staged.states, [0, 0]);
+});
+
+Deno.test("an agent that does not begin what the others send is missing from it", async () => {
+  const staged = stage();
+  const [, , run] = await staged.run(Promise.all([
+    staged.agent(),
+    staged.agent({ end: { skipped: true }, part: { sent: 0, completed: 0 } }),
+    staged.lead(),
+  ]));
+  const [first, second] = run.ends;
+  const broken = first!.fleet!.parts.filter(({ lost }) => lost !== undefined);
+  assertEquals(broken.map(({ lost }) => lost!.reason), ["it did not begin the load"]);
+  assert(broken[0]!.lost!.atMs <= 0);
+  assertEquals(second?.skipped, true);
+});
+
+Deno.test("results of another load than the one that goes on are not taken", async () => {
+  const staged = stage();
+  const [, , run] = await staged.run(Promise.all([
+    staged.agent(),
+    staged.agent({ stateOf: () => ({ schema: "tokometer.state/1", load: 1, parts: {} }) }),
+    staged.lead(),
+  ]));
+  assertEquals(staged.states, [0]);
+  const broken = run.ends[0]!.fleet!.parts.filter(({ lost }) => lost !== undefined);
+  assertEquals(broken.map(({ lost }) => lost!.reason), [
+    "its results cannot be read: it is of load 1",
+  ]);
+  assertEquals(broken[0]!.lost!.counted, undefined);
 });
 
 Deno.test("results that cannot be read are not said to count", async () => {

@@ -35,7 +35,7 @@ import {
 } from "./fleet_messages.ts";
 import { agentDoneShape } from "./fleet_shape_agent.ts";
 import { answerTime } from "./fleet_clock.ts";
-import { packMessage, readMessage } from "./fleet_codec.ts";
+import { packMessage, readDelivered } from "./fleet_codec.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 import type { Measure } from "./run_recorded.ts";
 import { shown } from "./secret.ts";
@@ -89,7 +89,7 @@ class Leader {
   readonly #refused = new Set<string>();
   #hooks!: MeasureHooks;
   #lock: LeaderLock | undefined;
-  #lockRenewing = false;
+  #renewing: Promise<void> | undefined;
   #hear: (hello: Hello) => HelloAnswer = () => ({ kind: "wait", why: "the leader begins" });
   #led: LedRun | undefined;
 
@@ -254,7 +254,11 @@ class Leader {
   async #prepare(led: LedRun, plan: BenchPlan): Promise<RunHeader> {
     const { finder, commandLine, onProgress, stopSignal } = this.#hooks;
     const startMs = this.#time.clock.now();
-    const broken = () => led.agents.find(({ done, lost }) => done !== undefined || lost);
+    // One that leaves tells why with its last word, and which exit code that has.
+    const broken = () =>
+      led.agents.find(({ done, lost, back }) =>
+        done !== undefined || (lost !== undefined && !back)
+      );
     for (;;) {
       const left = broken();
       if (left !== undefined) throw couldNot(left.shown, left.done, left.lost?.reason);
@@ -290,22 +294,19 @@ class Leader {
       }
       if (clock.now() - renewedMs < 1000) continue;
       renewedMs = clock.now();
-      void this.#renew();
+      this.#renewing ??= this.#renew().finally(() => this.#renewing = undefined);
     }
   }
 
   /** Says that this leader lives; while the connection is cut nobody can be told. */
   async #renew(): Promise<void> {
-    if (this.#lockRenewing || this.#lock === undefined || !this.#bus.connected()) return;
-    this.#lockRenewing = true;
+    if (this.#lock === undefined || !this.#bus.connected()) return;
     try {
       if (await this.#lock.renew(this.#entry())) return;
       const { fleet } = this.#settings;
       this.#led?.fail(new UserError(`Another leader has taken the fleet ${fleet}`, EXIT.invalid));
     } catch {
       // It is tried again.
-    } finally {
-      this.#lockRenewing = false;
     }
   }
 
@@ -319,7 +320,7 @@ class Leader {
     );
     const done = new Map<number, AgentDone>();
     const listening = await this.#bus.receive(`${dead.run}.done.*`, ({ data }) => {
-      const read = readMessage<AgentDone>(data, agentDoneShape, { at: "done" });
+      const read = readDelivered<AgentDone>(data, agentDoneShape, { at: "done" });
       if ("value" in read) done.set(read.value.agent, read.value);
     });
     const why = "its leader was lost, and another one has begun";
@@ -353,6 +354,8 @@ class Leader {
     // Nobody waits for a server that is gone; one that comes back forgets by itself what is old.
     if (!this.#bus.connected()) return;
     try {
+      // Renewed after its release, it would stand for a leader that is dead.
+      await this.#renewing;
       if (this.#led !== undefined) await this.#bus.forget(`${this.#run}.>`);
       await this.#lock?.release();
     } catch {

@@ -76,7 +76,7 @@ export class LedAgent {
 
   /** Whether it has come to a point before a load, or is beyond it. */
   isAt(load: number, point: Ready["point"]): boolean {
-    return this.#load > load || this.#ends.has(load) ||
+    return this.#load > load || this.hasEnded(load) ||
       (this.#load === load && this.#point >= POINTS.indexOf(point));
   }
 
@@ -87,8 +87,9 @@ export class LedAgent {
     return true;
   }
 
-  endOf(load: number): AgentEnd | undefined {
-    return this.#ends.get(load);
+  /** A load has ended on it, whether that could be read or not. */
+  hasEnded(load: number): boolean {
+    return this.#ends.has(load) || this.#discarded.has(load);
   }
 
   /** Its results of a load cannot be read: that it has ended is all that is known. */

@@ -105,7 +105,7 @@ function foundLoads(
 
 async function oneLoad({ run, time }: LoadsOptions, current: CurrentLoad): Promise<void> {
   const { number } = current;
-  const ended = () => run.present.some((agent) => agent.endOf(number) !== undefined);
+  const ended = () => run.present.some((agent) => agent.hasEnded(number));
   for (const point of POINTS) {
     await run.until(() =>
       run.stopped || run.present.length === 0 || ended() ||
@@ -116,7 +116,7 @@ async function oneLoad({ run, time }: LoadsOptions, current: CurrentLoad): Promi
     if (ended()) {
       const reason = "an agent could not begin it";
       run.beats.change({ skip: { load: number, reason } });
-      await run.until(() => run.present.every((agent) => agent.endOf(number) !== undefined));
+      await run.until(() => run.present.every((agent) => agent.hasEnded(number)));
       return;
     }
     if (run.present.length === 0) return run.stop("there are no agents left");
@@ -125,7 +125,7 @@ async function oneLoad({ run, time }: LoadsOptions, current: CurrentLoad): Promi
   const beganMs = time.clock.now() + LEAD_MS;
   current.beganMs = beganMs;
   run.beats.change({ load: number, beginAtMs: beganMs + time.originMs });
-  await run.until(() => run.present.every((agent) => agent.endOf(number) !== undefined));
+  await run.until(() => run.present.every((agent) => agent.hasEnded(number)));
 }
 
 /** How the load ended, from what every agent has told. */
@@ -135,7 +135,7 @@ function endOf({ run, hooks, time }: LoadsOptions, current: CurrentLoad): LoadEn
   const fromMs = beganMs ?? nowMs;
   const agents = run.agents.map((agent) => {
     const { update } = agent;
-    const silent = beganMs !== undefined && agent.present && agent.endOf(number) === undefined
+    const silent = beganMs !== undefined && agent.present && !agent.hasEnded(number)
       ? { sinceMs: agent.heardMs, reason: "it did not end at the second Ctrl-C" }
       : undefined;
     const loss = agent.lost ?? silent;

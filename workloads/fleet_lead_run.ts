@@ -257,8 +257,14 @@ export class LedRun implements RunTalk {
 
   onEnd(told: AgentEnd): void {
     const agent = this.#heard(told.agent);
-    if (agent === undefined || !agent.addEnd(told)) return;
-    const { load, serverLost } = told.end;
+    if (agent === undefined) return;
+    const { load, serverLost, skipped = false } = told.end;
+    const { current } = this;
+    const ahead = load > (current?.number ?? -1) && !skipped;
+    if (ahead || (told.state?.load ?? load) !== load) {
+      return this.onUnreadableEnd(told.agent, `it is of load ${load + 1}`);
+    }
+    if (!agent.addEnd(told)) return;
     if (told.state !== undefined && load === this.current?.number) {
       try {
         this.#options.hooks.onState?.(told.state);
@@ -271,9 +277,23 @@ export class LedRun implements RunTalk {
         }
       }
     }
+    const began = load === current?.number ? current.beganMs : undefined;
+    if (skipped && began !== undefined && serverLost === undefined && !this.beats.now.stop) {
+      this.lose(agent, "it did not begin the load", { stays: true, sinceMs: began - 1 });
+    }
     // The others would find out one by one.
     if (serverLost !== undefined) this.stop(`${agent.shown} has lost the server`);
     this.changed();
+  }
+
+  onUnreadableEnd(number: number, problem: string): void {
+    const agent = this.#heard(number);
+    const { current } = this;
+    if (current?.beganMs === undefined || agent === undefined) return this.onProblem(problem);
+    if (agent.hasEnded(current.number)) return;
+    // It will not come again, and is not waited for.
+    agent.discardEnd(current.number);
+    this.lose(agent, `its results cannot be read: ${problem}`);
   }
 
   onDone(done: AgentDone): void {
@@ -281,7 +301,7 @@ export class LedRun implements RunTalk {
     if (agent === undefined || agent.done !== undefined) return;
     const { over, stop } = this.beats.now;
     const { current } = this;
-    const owes = current?.beganMs !== undefined && agent.endOf(current.number) === undefined;
+    const owes = current?.beganMs !== undefined && !agent.hasEnded(current.number);
     if (owes || !(over || stop || this.allDecided)) {
       this.lose(agent, done.reason ?? "it left before the end");
     }
@@ -290,9 +310,16 @@ export class LedRun implements RunTalk {
   }
 
   /** An agent is no longer there, or `stays` until it has told how its load ended. */
-  lose(agent: LedAgent, reason: string, { stays = false } = {}): void {
+  lose(
+    agent: LedAgent,
+    reason: string,
+    { stays = false, sinceMs = agent.heardMs }: {
+      readonly stays?: boolean;
+      readonly sinceMs?: number;
+    } = {},
+  ): void {
     if (agent.lost !== undefined) return;
-    agent.lost = { sinceMs: agent.heardMs, reason };
+    agent.lost = { sinceMs, reason };
     agent.back = stays;
     this.#options.hooks.onAgent?.(toldOf(agent, { agents: this.agents.length, told: false }));
     if (!this.beats.now.over) {

@@ -73,6 +73,8 @@ export interface RunTalk {
   onNext(ask: NextAsk): NextAnswer | undefined;
   onUpdate(update: Update): void;
   onEnd(end: AgentEnd): void;
+  /** An agent tells the end of a load, and it cannot be read. */
+  onUnreadableEnd(agent: number, problem: string): void;
   onDone(done: AgentDone): void;
 }
 
@@ -106,12 +108,12 @@ export async function listenToRun(
   // An agent says that it leaves after it has said how its loads ended.
   open.push(
     await bus.receive(`${run}.*.*`, ({ subject, data }) => {
-      const [, kind = ""] = subject.split(".");
+      const [, kind = "", agent] = subject.split(".");
       const options = { at: kind };
       if (kind === "end") {
         const read = readDelivered<AgentEnd>(data, agentEndShape, options);
         if ("value" in read) talk.onEnd(read.value);
-        else talk.onProblem(read.problem);
+        else talk.onUnreadableEnd(Number(agent), read.problem);
       } else if (kind === "done") {
         const read = readDelivered<AgentDone>(data, agentDoneShape, options);
         if ("value" in read) talk.onDone(read.value);
