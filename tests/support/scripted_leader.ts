@@ -107,7 +107,7 @@ export class ScriptedLeader {
       this.leases.push(ask);
       const key = `${ask.agent} ${ask.number}`;
       if (!this.#answered.has(key)) {
-        const count = Math.min(ask.want, ask.limit - this.leased);
+        const count = Math.min(ask.want, (ask.limit ?? Infinity) - this.leased);
         this.#answered.set(key, count > 0 ? { portion: { from: this.leased, count } } : {});
         this.leased += Math.max(0, count);
       }
