@@ -7,12 +7,9 @@ import type { Clock } from "../backends/clock.ts";
 import type { RunPart } from "../metrics/run_fleet.ts";
 import type { LeasedPortion } from "./agent_share.ts";
 import type { LeaderLine } from "./fleet_agent_line.ts";
-import type { Beat, LeaseAnswer, Ready } from "./fleet_messages.ts";
+import { type Beat, type LeaseAnswer, POINTS, type Ready } from "./fleet_messages.ts";
 import { leaseAnswerShape } from "./fleet_shape_lead.ts";
 import type { MeetingPoint, Together } from "./run_together.ts";
-
-/** Points before a load, in their order. */
-const POINTS: readonly Ready["point"][] = ["quiet", "reset", "begin"];
 
 /** What it needs besides the line. */
 export interface AgentTogetherOptions {

@@ -5,10 +5,15 @@
  */
 import type { RunHeader } from "../metrics/run.ts";
 import { agentText } from "./fleet_lead_gather.ts";
-import type { AgentDone, AgentEnd, Hello, Prepared, Ready, Update } from "./fleet_messages.ts";
-
-/** Points before a load, in their order. */
-export const POINTS: readonly Ready["point"][] = ["quiet", "reset", "begin"];
+import {
+  type AgentDone,
+  type AgentEnd,
+  type Hello,
+  POINTS,
+  type Prepared,
+  type Ready,
+  type Update,
+} from "./fleet_messages.ts";
 
 /** Why, and since when. */
 export interface Loss {

@@ -8,10 +8,10 @@ import { defined } from "../backends/defined.ts";
 import type { LoadEnd, LoadPlan, RunHeader } from "../metrics/run.ts";
 import type { BenchPlan } from "./bench_plan.ts";
 import type { LedAgent } from "./fleet_lead_agents.ts";
-import { POINTS } from "./fleet_lead_agents.ts";
 import { endOfAll } from "./fleet_lead_end.ts";
 import { LeaseBook } from "./fleet_lead_lease.ts";
 import type { CurrentLoad, LeadTime, LedRun } from "./fleet_lead_run.ts";
+import { POINTS } from "./fleet_messages.ts";
 import { planOfLoad } from "./run_header.ts";
 import type { MeasureHooks } from "./run_hooks.ts";
 

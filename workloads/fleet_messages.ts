@@ -117,6 +117,9 @@ export interface Ready {
   readonly point: MeetingPoint | "begin";
 }
 
+/** Points before a load, in their order. */
+export const POINTS: readonly Ready["point"][] = ["quiet", "reset", "begin"];
+
 /** All that holds in a run. An agent that heard the newest one knows everything. */
 export interface Beat {
   readonly run: string;
