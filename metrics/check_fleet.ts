@@ -225,16 +225,9 @@ export function checkFleetRecords({ fleet }: FleetFacts): Finding | undefined {
 /** Whether the leader was there all the time. */
 export function checkFleetLeader({ plan, fleet }: FleetFacts): Finding | undefined {
   if (fleet === undefined) return undefined;
-  const { disconnectedMs = 0, takenOverMs } = fleet;
-  const taken = takenOverMs === undefined
-    ? []
-    : [`the leader was lost ${lostWhen(takenOverMs)}, and another one took over`];
-  const cut = disconnectedMs === 0
-    ? []
-    : [`the leader was not connected to NATS for ${formatMs(disconnectedMs)} of this load`];
-  const found = [...taken, ...cut].join(", and ");
-  if (found === "") return undefined;
-  const said = capitalize(found);
+  const { disconnectedMs = 0 } = fleet;
+  if (disconnectedMs === 0) return undefined;
+  const said = `The leader was not connected to NATS for ${formatMs(disconnectedMs)} of this load`;
   // Users draw on one count, which the leader gives out.
   if (plan.kind === "open" || plan.stopRequests === undefined) {
     return `${said}: agents went on by themselves, and nothing is missing`;

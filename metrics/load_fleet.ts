@@ -31,8 +31,6 @@ export interface LoadFleet {
   readonly worstClientError: AgentError | undefined;
   /** How long the leader was not connected during the load, in ms; absent = never. */
   readonly disconnectedMs: number | undefined;
-  /** When the leader before this one was lost, in ms from the start of the load; absent = there was none. */
-  readonly takenOverMs: number | undefined;
 }
 
 /** One machine of a fleet, and its part of a load. */

@@ -104,6 +104,4 @@ export interface FleetEnd {
   readonly parts: readonly FleetPart[];
   /** How long the leader was not connected during the load, in ms; absent = never. */
   readonly disconnectedMs?: number;
-  /** A leader that took over: when the one before was lost, ms from the load's beginning; absent = no. */
-  readonly takenOverMs?: number;
 }

@@ -51,7 +51,6 @@ export function summarizeFleet(
     clocksUnknown: agents.length - clocks.length,
     worstClientError: largest(errors, ({ share }) => share),
     disconnectedMs: end.fleet.disconnectedMs,
-    takenOverMs: end.fleet.takenOverMs,
   };
 }
 

@@ -197,10 +197,6 @@ Deno.test("a leader that was away matters where it gives out requests", () => {
   const { ok, message } = check(leased, "fleet_leader")!;
   assertEquals(ok, false);
   assertStringIncludes(message, "not connected to NATS for 5.10 s of this load");
-  assertStringIncludes(
-    check({ fleetEnd: { takenOverMs: 12_000 } }, "fleet_leader")!.message,
-    "The leader was lost 12.0 s after the start of the load, and another one took over",
-  );
 });
 
 Deno.test("the verdict on a load is that of its worst agent", () => {

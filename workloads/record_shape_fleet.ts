@@ -93,7 +93,6 @@ export const fleetShape: Shape = objectOf<RunFleet>({
 export const fleetEndShape: Shape = objectOf<FleetEnd>({
   parts: listOf(fleetPartShape, MOST_AGENTS),
   disconnectedMs: optional(durationMs),
-  takenOverMs: optional(ms),
 });
 
 /** What was collected of a load elsewhere; its parts are checked by what adds them up. */
